@@ -1,0 +1,178 @@
+// Package schema judges one document against one JSON Schema, and says where
+// in the text each problem is.
+//
+// It must not know of webhooks, events, files or captures: a document is a
+// slice of bytes, a schema another one. The authority on JSON Schema is
+// github.com/santhosh-tekuri/jsonschema; this package adds what that one does
+// not see: positions, duplicate keys, and drift, which is how a document
+// differs from what the schema describes without breaking it.
+package schema
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+)
+
+// A Schema is a compiled JSON Schema. It can be used by several goroutines.
+type Schema struct {
+	compiled *jsonschema.Schema
+	shape    *shape
+}
+
+// A CompileError says why a text is not a JSON Schema.
+type CompileError struct {
+	Name    string  // as given to Compile
+	Problem Problem // where, in the text of the schema
+}
+
+func (e *CompileError) Error() string { return e.Name + ":" + e.Problem.String() }
+
+// Compile reads source as a JSON Schema: draft 2020-12 unless its $schema says
+// otherwise. It must be whole: a $ref leads to another part of it or to a
+// metaschema, never to a file or the network. Of the formats only date-time is
+// asserted; the others are drift. An error is a *[CompileError] under the
+// given name.
+func Compile(name string, source []byte) (*Schema, error) {
+	doc := Parse(source)
+	for _, p := range doc.problems {
+		if p.Severity == Error {
+			return nil, &CompileError{name, p}
+		}
+	}
+	compiler := jsonschema.NewCompiler()
+	compiler.AssertFormat()
+	compiler.RegisterFormat(&phone)
+	compiler.UseLoader(closedLoader{})
+	if err := compiler.AddResource(resource, doc.value); err != nil {
+		return nil, doc.compileError(name, err)
+	}
+	compiled, err := compiler.Compile(resource)
+	if err != nil {
+		return nil, doc.compileError(name, err)
+	}
+	s := &shaper{shapes: map[string]*shape{}, formats: map[*jsonschema.Schema]*jsonschema.Format{}}
+	s.relaxFormats(compiled, map[*jsonschema.Schema]bool{})
+	return &Schema{compiled: compiled, shape: s.shape([]*jsonschema.Schema{compiled}, nil)}, nil
+}
+
+// resource is the URL that a schema is compiled under; no message shows it.
+const resource = "https://schema.invalid/"
+
+// closedLoader is a loader that finds nothing.
+type closedLoader struct{}
+
+var errOutside = errors.New("it is outside this schema")
+
+func (closedLoader) Load(string) (any, error) { return nil, errOutside }
+
+// compileError turns an error of the compiler into one with a place.
+func (d *Document) compileError(name string, err error) error {
+	problem := Problem{Pos: Position{0, 1, 1}, Keyword: "$schema", Message: err.Error()}
+	var invalid *jsonschema.SchemaValidationError
+	var validation *jsonschema.ValidationError
+	var load *jsonschema.LoadURLError
+	var pointer *jsonschema.JSONPointerNotFoundError
+	switch {
+	case errors.As(err, &invalid) && errors.As(invalid.Err, &validation):
+		if problems := d.finish(d.leaves(validation, nil)); len(problems) > 0 {
+			problem = problems[0]
+		}
+	case errors.As(err, &load):
+		problem.Keyword = "$ref"
+		problem.Message = fmt.Sprintf("cannot load %s: %v", quote(strings.TrimPrefix(load.URL, resource)), load.Err)
+	case errors.As(err, &pointer):
+		problem.Keyword = "$ref"
+		problem.Message = fmt.Sprintf("nothing is at %s", quote(strings.TrimPrefix(pointer.URL, resource)))
+	}
+	return &CompileError{name, problem}
+}
+
+// Explain judges a text and returns all problems, sorted by position: what
+// [Parse] finds, the keywords that fail, and the drift. It is nil when there
+// is nothing to report.
+func (s *Schema) Explain(text []byte) []Problem { return s.ExplainDocument(Parse(text)) }
+
+// ExplainDocument is Explain for a text that has been read already.
+func (s *Schema) ExplainDocument(d *Document) []Problem {
+	problems := d.problems
+	if d.root == nil {
+		return problems
+	}
+	found := false
+	problems = problems[:len(problems):len(problems)]
+	if err := s.compiled.Validate(d.value); err != nil {
+		var validation *jsonschema.ValidationError
+		if errors.As(err, &validation) {
+			problems = d.leaves(validation, problems)
+		} else {
+			p := d.problem(d.root, "", "$schema")
+			p.Message = err.Error()
+			problems = append(problems, p)
+		}
+		found = true
+	}
+	before := len(problems)
+	problems = s.shape.drift(d, d.root, d.value, nil, problems)
+	if !found && len(problems) == before {
+		return problems
+	}
+	return d.finish(problems)
+}
+
+// leaves appends a problem for each leaf of the tree of errors.
+func (d *Document) leaves(err *jsonschema.ValidationError, problems []Problem) []Problem {
+	switch err.ErrorKind.(type) {
+	case *kind.AnyOf, *kind.OneOf:
+		if len(err.Causes) > 0 {
+			return d.alternatives(err, problems)
+		}
+	case *kind.PropertyNames:
+		// Its causes speak of the name as if it were a document.
+		return append(problems, d.explain(err)...)
+	}
+	if len(err.Causes) == 0 {
+		return append(problems, d.explain(err)...)
+	}
+	for _, cause := range err.Causes {
+		problems = d.leaves(cause, problems)
+	}
+	return problems
+}
+
+// alternatives appends the problems of an anyOf or oneOf of which no branch
+// holds. Where each branch wants another type, that is one problem; else the
+// branch that the value is nearest to speaks for all: the one with the fewest
+// problems among those that do not fail at the value itself.
+func (d *Document) alternatives(err *jsonschema.ValidationError, problems []Problem) []Problem {
+	var want []string
+	var best []Problem
+	bestFar := false
+	for _, cause := range err.Causes {
+		var leaves []Problem
+		leaves = d.leaves(cause, leaves)
+		far := true
+		for _, l := range leaves {
+			if int(l.Pos.Offset) == d.find(err.InstanceLocation).start && (l.Keyword == "type" || l.Keyword == "const" || l.Keyword == "enum") {
+				far = false
+			}
+		}
+		if len(leaves) == 1 && leaves[0].Keyword == "type" && !far {
+			want = append(want, leaves[0].Want)
+		}
+		if best == nil || far && !bestFar || far == bestFar && len(leaves) < len(best) {
+			best, bestFar = leaves, far
+		}
+	}
+	if len(want) == len(err.Causes) {
+		n := d.find(err.InstanceLocation)
+		p := d.problem(n, pointerOf(err.InstanceLocation), "type")
+		p.Got, p.Want = d.describe(n), join(want)
+		p.Message = "got " + p.Got + ", want " + p.Want
+		return append(problems, p)
+	}
+	return append(problems, best...)
+}
