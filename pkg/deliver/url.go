@@ -1,0 +1,71 @@
+package deliver
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// ParseURL reads the URL of an endpoint as people write it: 3000, :3000,
+// localhost:3000/hooks and 127.0.0.1 are on this machine and speak http; any
+// other host without a scheme speaks https, the only one that JustCall
+// delivers to. An URL without a path has the path /.
+func ParseURL(s string) (*url.URL, error) {
+	text := strings.TrimSpace(s)
+	if text == "" {
+		return nil, errors.New("the URL is empty")
+	}
+	if scheme, _, ok := strings.Cut(text, "://"); ok {
+		if lower := strings.ToLower(scheme); lower != "http" && lower != "https" {
+			return nil, fmt.Errorf("the URL %q has the scheme %q, want http or https", s, scheme)
+		}
+	} else {
+		if port, rest, _ := strings.Cut(text, "/"); isPort(port) {
+			text = "127.0.0.1:" + port + "/" + rest
+		} else if strings.HasPrefix(text, ":") {
+			text = "127.0.0.1" + text
+		}
+		host, _, _ := strings.Cut(text, "/")
+		if isLoopback(host) {
+			text = "http://" + text
+		} else {
+			text = "https://" + text
+		}
+	}
+	u, err := url.Parse(text)
+	if err != nil {
+		var parse *url.Error
+		if errors.As(err, &parse) {
+			err = parse.Err
+		}
+		return nil, fmt.Errorf("the URL %q cannot be read: %w", s, err)
+	}
+	if u.Hostname() == "" {
+		return nil, fmt.Errorf("the URL %q has no host", s)
+	}
+	if port := u.Port(); port != "" && !isPort(port) {
+		return nil, fmt.Errorf("the URL %q has the port %s, want 1 to 65535", s, port)
+	}
+	if u.Path == "" {
+		u.Path = "/"
+	}
+	u.Fragment = ""
+	return u, nil
+}
+
+func isPort(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return err == nil && n > 0
+}
+
+func isLoopback(hostport string) bool {
+	host, _, err := net.SplitHostPort(hostport)
+	if err != nil {
+		host = strings.Trim(hostport, "[]")
+	}
+	ip := net.ParseIP(host)
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
+}
