@@ -1,0 +1,261 @@
+package report
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/jc-webhooks/jc-webhooks/pkg/deliver"
+	"github.com/jc-webhooks/jc-webhooks/pkg/schema"
+	"github.com/jc-webhooks/jc-webhooks/pkg/validate"
+	"github.com/jc-webhooks/jc-webhooks/pkg/webhook"
+)
+
+// A Sent is one delivery that was made, and what came of it.
+type Sent struct {
+	Event   string // the event type, or what stands for it
+	URL     string // without a password
+	Bytes   int    // of the body
+	Outcome deliver.Outcome
+}
+
+// Request writes the line of a delivery that is about to be made.
+func (s Style) Request(event, url string, size int) string {
+	return fmt.Sprintf("%s %s  %s  %s", s.faint("-->"), s.strong(Safe(event)), Safe(url), s.faint(Size(int64(size))))
+}
+
+// maxBodyExcerpt is how much of a response body is shown, in columns.
+const maxBodyExcerpt = 200
+
+// Response writes the line of what came back, with the beginning of the
+// response body and a diagnosis where the delivery was not acknowledged.
+func (s Style) Response(o *deliver.Outcome) string {
+	var b strings.Builder
+	status := strings.TrimSpace(fmt.Sprintf("%d %s", o.Status, http.StatusText(o.Status)))
+	switch {
+	case o.OK():
+		status = s.good(status)
+	case o.Status > 0 && o.Err == nil:
+		status = s.bad(status)
+	default:
+		status = s.bad(string(o.Class))
+	}
+	fmt.Fprintf(&b, "%s %s  %s", s.faint("<--"), status, s.faint(Duration(o.Latency)))
+	if o.OK() {
+		return b.String()
+	}
+	if o.Err != nil {
+		b.WriteString("  " + Safe(o.Err.Error()))
+	} else if body := strings.Join(strings.Fields(string(o.Body)), " "); body != "" {
+		b.WriteString("  " + Excerpt([]byte(body), maxBodyExcerpt))
+	}
+	if text := Diagnosis(o); text != "" {
+		b.WriteString("\n    " + s.warn(text))
+	}
+	return b.String()
+}
+
+// Diagnosis says in words what the outcome of a delivery that was not
+// acknowledged usually means, and what to do.
+func Diagnosis(o *deliver.Outcome) string {
+	switch o.Class {
+	case deliver.OK, deliver.Canceled, deliver.Failed:
+		return ""
+	case deliver.Refused:
+		return "nothing listens there: start `jc-webhooks listen`, or name your handler with --to"
+	case deliver.Unknown:
+		return "this host name has no address: check its spelling"
+	case deliver.Timeout:
+		return "no whole answer in time: a handler should acknowledge first and work later (--timeout waits longer)"
+	case deliver.TLS:
+		return "no trusted connection: check http or https, and the certificate"
+	case deliver.Closed:
+		return "the handler closed the connection without a whole answer: look at its log"
+	case deliver.Redirect:
+		return fmt.Sprintf("a redirect to %s is not followed: JustCall needs the final URL", orUnknown(Excerpt([]byte(o.Location), maxBodyExcerpt)))
+	case deliver.Status:
+	}
+	switch {
+	case o.Status == http.StatusBadRequest:
+		return "400 is often a signature check over a body that was parsed and written again"
+	case o.Status == http.StatusUnauthorized || o.Status == http.StatusForbidden:
+		return "the handler refuses the sender: a signature, a token or an address check"
+	case o.Status == http.StatusNotFound:
+		return "the server is there but not this path: check the path of the URL"
+	case o.Status == http.StatusMethodNotAllowed:
+		return "this path does not take POST: check the path of the URL"
+	case o.Status == http.StatusRequestEntityTooLarge:
+		return "the body is longer than the handler takes"
+	case o.Status == http.StatusUnsupportedMediaType:
+		return "the handler does not take application/json"
+	case o.Status == http.StatusTooManyRequests:
+		return "the handler limits its rate: JustCall would try again later"
+	case o.Status >= http.StatusInternalServerError:
+		return "the handler failed: look at its log; JustCall would try again later"
+	}
+	return ""
+}
+
+func orUnknown(s string) string {
+	if s == "" {
+		return "an unnamed place"
+	}
+	return s
+}
+
+// JSON returns the delivery as programs read it.
+func (s Sent) JSON() ([]byte, error) {
+	o := s.Outcome
+	v := struct {
+		Event     string  `json:"event"`
+		URL       string  `json:"url"`
+		Bytes     int     `json:"bytes"`
+		OK        bool    `json:"ok"`
+		Outcome   string  `json:"outcome"`
+		Status    int     `json:"status,omitempty"`
+		LatencyMS float64 `json:"latency_ms"`
+		Location  string  `json:"location,omitempty"`
+		Body      string  `json:"response_body,omitempty"`
+		Error     string  `json:"error,omitempty"`
+		Diagnosis string  `json:"diagnosis,omitempty"`
+	}{
+		Event: s.Event, URL: s.URL, Bytes: s.Bytes, OK: o.OK(), Outcome: string(o.Class), Status: o.Status,
+		LatencyMS: float64(o.Latency.Microseconds()) / float64(time.Millisecond/time.Microsecond),
+		Location:  o.Location, Body: string(o.Body), Diagnosis: Diagnosis(&o),
+	}
+	if o.Err != nil {
+		v.Error = o.Err.Error()
+	}
+	return Marshal(v)
+}
+
+// Verdict says in a few words what a payload was found to be.
+func Verdict(r *validate.Result) string {
+	if !r.Known {
+		for _, p := range r.Problems {
+			switch p.Keyword {
+			case schema.KeywordSyntax, schema.KeywordEncoding:
+				return "not JSON"
+			}
+		}
+		if r.Event != "" {
+			return "unknown event"
+		}
+		return "no event"
+	}
+	if !r.Valid() {
+		return "invalid"
+	}
+	if n := len(r.Problems); n > 0 {
+		return "valid, " + Count(n, "warning")
+	}
+	return "valid"
+}
+
+func (s Style) verdict(r *validate.Result, width int) string {
+	text := pad(Verdict(r), width)
+	switch {
+	case r.Known && r.Valid() && len(r.Problems) == 0:
+		return s.good(text)
+	case r.Known && r.Valid():
+		return s.warn(text)
+	}
+	return s.bad(text)
+}
+
+const clock = "15:04:05.000"
+
+// Received writes the line of a delivery that arrived.
+func (s Style) Received(d *webhook.Delivery, r *validate.Result) string {
+	event := r.Event
+	if event == "" {
+		event = "-"
+	}
+	// Names of events and verdicts are mostly this long: the columns align.
+	const nameWidth, verdictWidth = 18, 7
+	return fmt.Sprintf("%s  %s  %s  %s  %s", s.faint(d.Received.Format(clock)),
+		s.strong(pad(Excerpt([]byte(event), maxName), nameWidth)), s.verdict(r, verdictWidth),
+		Excerpt([]byte(d.URL), maxURL), s.faint(Size(int64(len(d.Body)))))
+}
+
+// pad fills text with spaces to n columns.
+func pad(text string, n int) string {
+	return text + strings.Repeat(" ", max(n-utf8.RuneCountInString(text), 0))
+}
+
+// What one line shows of texts that a sender chooses, in columns.
+const (
+	maxName = 60
+	maxURL  = 100
+)
+
+// Probe writes the line of a request that asks only whether the URL is there.
+func (s Style) Probe(d *webhook.Delivery) string {
+	return fmt.Sprintf("%s  %s  %s", s.faint(d.Received.Format(clock)), Safe(d.Method), s.faint(Excerpt([]byte(d.URL), maxURL)+"  probe, answered with 200"))
+}
+
+// Body writes a body under the line of its delivery: JSON pretty and coloured,
+// other text made safe, anything else in hexadecimal; and below it the
+// problems.
+func (s Style) Body(body []byte, r *validate.Result) string {
+	var b strings.Builder
+	switch {
+	case len(body) == 0:
+		b.WriteString(s.faint("(no body)") + "\n")
+	case !notJSON(r):
+		b.Write(s.JSON(body))
+	case printable(body):
+		for line := range strings.Lines(string(body[:min(len(body), maxText)])) {
+			b.WriteString(Safe(strings.TrimRight(line, "\r\n")) + "\n")
+		}
+		if len(body) > maxText {
+			b.WriteString(s.faint(fmt.Sprintf("(%s more)", Size(int64(len(body)-maxText)))) + "\n")
+		}
+	default:
+		b.WriteString(s.faint(hex.Dump(body[:min(len(body), maxHex)])))
+		if len(body) > maxHex {
+			b.WriteString(s.faint(fmt.Sprintf("(%s more)", Size(int64(len(body)-maxHex)))) + "\n")
+		}
+	}
+	shown := r.Problems
+	if len(shown) > maxShown {
+		shown = shown[:maxShown]
+	}
+	for _, p := range shown {
+		b.WriteString("  " + s.Problem(p) + "\n")
+	}
+	if more := len(r.Problems) - len(shown); more > 0 {
+		b.WriteString("  " + s.faint("and "+Count(more, "more problem")) + "\n")
+	}
+	return b.String()
+}
+
+// How much of a body that is not JSON is shown, in bytes, and how many
+// problems are listed under one body.
+const (
+	maxText  = 4 << 10
+	maxHex   = 256
+	maxShown = 20
+)
+
+func notJSON(r *validate.Result) bool {
+	return slices.ContainsFunc(r.Problems, func(p schema.Problem) bool {
+		return p.Keyword == schema.KeywordSyntax || p.Keyword == schema.KeywordEncoding
+	})
+}
+
+// Cause returns what an error of the file system is about, without the
+// operation that met it.
+func Cause(err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
+}
