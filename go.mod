@@ -1,0 +1,24 @@
+module github.com/jc-webhooks/jc-webhooks
+
+go 1.26.0
+
+require (
+	github.com/fatih/color v1.19.0
+	github.com/go-json-experiment/json v1.27.2
+	github.com/mattn/go-isatty v0.0.20
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
+	github.com/spf13/cobra v1.10.2
+	github.com/spf13/pflag v1.0.9
+	github.com/tidwall/gjson v1.20.0
+	github.com/tidwall/pretty v1.2.2
+	github.com/tidwall/sjson v1.2.7
+	golang.org/x/term v0.47.0
+	golang.org/x/text v0.14.0
+)
+
+require (
+	github.com/inconshreveable/mousetrap v1.1.0 // indirect
+	github.com/mattn/go-colorable v0.1.14 // indirect
+	github.com/tidwall/match v1.1.1 // indirect
+	golang.org/x/sys v0.49.0 // indirect
+)

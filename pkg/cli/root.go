@@ -1,0 +1,275 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/jc-webhooks/jc-webhooks/fixtures"
+	"github.com/jc-webhooks/jc-webhooks/pkg/report"
+	"github.com/jc-webhooks/jc-webhooks/pkg/schema"
+	"github.com/jc-webhooks/jc-webhooks/pkg/validate"
+	"github.com/jc-webhooks/jc-webhooks/pkg/webhook"
+)
+
+const program = "jc-webhooks"
+
+// version is set by the release build; see versionText.
+var version string
+
+// versionText says which build this is: the version that the linker was given,
+// else that of the module or the revision that it was built from.
+func versionText() string {
+	v, revision := version, ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		if v == "" {
+			v = strings.Trim(info.Main.Version, "()")
+		}
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				revision = " (" + s.Value[:min(12, len(s.Value))] + ")"
+			}
+		}
+	}
+	if v == "" {
+		v = "devel"
+	}
+	return v + revision
+}
+
+// userAgent is what deliveries say that they come from.
+func userAgent() string { return program + "/" + strings.Fields(versionText())[0] }
+
+// root builds the command tree.
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   program,
+		Short: "Send, receive and judge JustCall webhooks",
+		Long: `Send, receive and judge JustCall webhooks.
+
+For people who build handlers of JustCall's events: send documented events to
+a handler, see what arrives, and let CI judge captured payloads.`,
+		Example: `  jc-webhooks demo                                 # the whole tool at work
+  jc-webhooks listen                               # in one terminal
+  jc-webhooks send call.completed                  # in another one
+  jc-webhooks send --all --to localhost:3000/hooks # your handler
+  jc-webhooks validate captured.ndjson             # in CI`,
+		Version:       versionText(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			hint := "see `" + program + " --help`"
+			cmd.SuggestionsMinimumDistance = 2
+			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+				hint = "did you mean `" + program + " " + near[0] + "`?"
+			}
+			return usage(hint, "unknown command %q", args[0])
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if err := a.fromEnvironment(cmd.Flags()); err != nil {
+				return err
+			}
+			a.out, a.err = a.style(a.env.Stdout), a.style(a.env.Stderr)
+			return nil
+		},
+	}
+	root.SetIn(a.env.Stdin)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	root.SetVersionTemplate(program + " {{.Version}} " + runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH + "\n")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		a.err = a.style(a.env.Stderr)
+		a.complain(err, "")
+		fmt.Fprintf(a.stderr, "usage: %s\n", cmd.UseLine())
+		a.hint("see `" + cmd.CommandPath() + " --help`")
+		return errTold
+	})
+	flags := root.PersistentFlags()
+	flags.Var(&enum{value: &a.color, allowed: []string{"auto", "always", "never"}}, "color", "when to use colours: auto, always or never")
+	a.color = "auto"
+	flags.BoolVarP(&a.quiet, "quiet", "q", false, "say nothing but data and errors")
+	flags.StringArrayVar(&a.eventsDirs, "events-dir", nil, "folder of event types, NAME.json and NAME.schema.json, that add to\nthe bundled ones or replace them (repeatable)")
+	complete(root, "color", "auto", "always", "never")
+	must(root.MarkPersistentFlagDirname("events-dir"))
+
+	root.AddCommand(a.demoCommand(), a.eventsCommand(), a.sendCommand(), a.listenCommand(), a.validateCommand())
+	root.AddGroup()
+	return root
+}
+
+// An enum is a flag with a few values; it refuses others.
+type enum struct {
+	value   *string
+	allowed []string
+}
+
+func (e *enum) String() string {
+	if e.value == nil {
+		return ""
+	}
+	return *e.value
+}
+
+// Type is what help shows for the value.
+func (*enum) Type() string { return "string" }
+
+// Set refuses a value that is not allowed.
+func (e *enum) Set(s string) error {
+	if !slices.Contains(e.allowed, s) {
+		return fmt.Errorf("want %s", alternatives(e.allowed))
+	}
+	*e.value = s
+	return nil
+}
+
+// alternatives lists names: a, b or c.
+func alternatives(names []string) string {
+	if len(names) < 2 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " or " + names[len(names)-1]
+}
+
+// must stops the program for a fault that every run would have.
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+func complete(cmd *cobra.Command, flag string, values ...string) {
+	must(cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)))
+}
+
+// variable is the environment variable of a flag.
+func variable(flag string) string {
+	return "JC_WEBHOOKS_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// fromEnvironment sets the flags that were not given from the environment. Of a
+// flag that can be repeated, each line of the variable is one value; of
+// folders, each part of a path list.
+func (a *app) fromEnvironment(flags *pflag.FlagSet) error {
+	var failed error
+	flags.VisitAll(func(f *pflag.Flag) {
+		name := variable(f.Name)
+		value := a.env.Getenv(name)
+		if value == "" || f.Changed || failed != nil || f.Name == "help" || f.Name == "version" {
+			return
+		}
+		values := []string{value}
+		if _, ok := f.Value.(pflag.SliceValue); ok {
+			values = strings.Split(strings.TrimRight(value, "\n"), "\n")
+			if f.Name == "events-dir" {
+				values = filepath.SplitList(value)
+			}
+		}
+		for _, v := range values {
+			if err := flags.Set(f.Name, v); err != nil {
+				failed = usage("it stands for the flag --"+f.Name, "invalid value %q for %s: %w", v, name, flagCause(err))
+				return
+			}
+		}
+	})
+	return failed
+}
+
+// flagCause drops what pflag says around the error of a value.
+func flagCause(err error) error {
+	var invalid *pflag.InvalidValueError
+	if errors.As(err, &invalid) {
+		return invalid.Unwrap()
+	}
+	return err
+}
+
+// A dirFS is a folder that says its name in errors.
+type dirFS struct {
+	fs.FS
+
+	name string
+}
+
+func (d dirFS) String() string { return d.name }
+
+// catalog loads the bundled event types and those of --events-dir.
+func (a *app) catalog() (*webhook.Catalog, error) {
+	folders := []fs.FS{fixtures.FS}
+	for _, name := range a.eventsDirs {
+		folder := dirFS{os.DirFS(name), filepath.ToSlash(name)}
+		own, err := webhook.LoadCatalog(folder)
+		if err == nil {
+			err = validate.CheckCatalog(own)
+		}
+		if err != nil {
+			return nil, usage("", "load event types: %w", err)
+		}
+		folders = append(folders, folder)
+	}
+	c, err := webhook.LoadCatalog(folders...)
+	if err != nil {
+		return nil, usage("", "load event types: %w", err)
+	}
+	return c, nil
+}
+
+// lookup finds event types by name.
+func lookup(c *webhook.Catalog, names []string) ([]*webhook.Type, error) {
+	types := make([]*webhook.Type, len(names))
+	for i, name := range names {
+		t, ok := c.Lookup(name)
+		if !ok {
+			known := "the event types are " + strings.Join(c.Names(), ", ")
+			if strings.Contains(name, "=") {
+				known = "a value to set is written `--set " + name + "`"
+			}
+			if near := schema.Nearest(name, c.Names(), 3); len(near) > 0 {
+				return nil, usage(known, "unknown event type %q; did you mean %s?", name, alternatives(near))
+			}
+			return nil, usage(known, "unknown event type %q", name)
+		}
+		types[i] = t
+	}
+	return types, nil
+}
+
+// completeEvents completes the names of event types, each with its
+// description.
+func (a *app) completeEvents(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if err := a.fromEnvironment(cmd.Flags()); err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	c, err := a.catalog()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	var names []cobra.Completion
+	for _, t := range c.Types() {
+		if !slices.Contains(args, t.Name) {
+			names = append(names, cobra.CompletionWithDesc(t.Name, t.Description))
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// safeLines makes text safe for a terminal, line by line.
+func safeLines(text string) string {
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = report.Safe(lines[i])
+	}
+	return strings.Join(lines, "\n")
+}

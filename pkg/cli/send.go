@@ -1,0 +1,365 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/jc-webhooks/jc-webhooks/pkg/deliver"
+	"github.com/jc-webhooks/jc-webhooks/pkg/report"
+	"github.com/jc-webhooks/jc-webhooks/pkg/schema"
+	"github.com/jc-webhooks/jc-webhooks/pkg/validate"
+	"github.com/jc-webhooks/jc-webhooks/pkg/webhook"
+)
+
+// sendOptions are what the flags of send fill.
+type sendOptions struct {
+	to                    string
+	all                   bool
+	file                  string
+	set, setString        []string
+	setNew, fresh, dryRun bool
+	header                []string
+	timeout               time.Duration
+	asJSON                bool
+}
+
+// maxFile is the longest payload that --file sends, in bytes.
+const maxFile = 64 << 20
+
+func (a *app) sendCommand() *cobra.Command {
+	var o sendOptions
+	cmd := &cobra.Command{
+		Use:   "send NAME...",
+		Short: "POST sample events to a URL",
+		Long: fmt.Sprintf(`POST the sample of each named event type to a URL, in turn, byte for byte.
+
+Without --to they go to $JC_WEBHOOKS_TO, else to %s, where listen is.
+The exit code is 1 when a delivery was not acknowledged with a 2xx status.
+Redirects are reported and not followed.`, defaultURL),
+		Example: `  jc-webhooks send call.completed
+  jc-webhooks send call.answered call.completed --fresh --to localhost:3000/hooks
+  jc-webhooks send call.completed --set data.duration=42 --set data.agent_id=null
+  jc-webhooks send --file payload.json --to 3000`,
+		ValidArgsFunction: a.completeEvents,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.send(cmd.Context(), args, o)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.to, "to", defaultURL, "`URL` of the handler; 3000 and localhost:3000/hooks will do")
+	f.BoolVar(&o.all, "all", false, "send every event type")
+	f.StringVar(&o.file, "file", "", "send the payload in this `file`, or - for standard input, as it is")
+	f.StringArrayVar(&o.set, "set", nil, "set a field, as `PATH=VALUE` (data.duration=42); a value that is JSON is\ntaken as JSON, any other as a string (repeatable)")
+	f.StringArrayVar(&o.setString, "set-string", nil, "like --set, `PATH=VALUE`, and the value is always a string (repeatable)")
+	f.BoolVar(&o.setNew, "set-new", false, "let --set add a field that the event does not have")
+	f.BoolVar(&o.fresh, "fresh", false, "give the events new ids and the present time")
+	f.StringArrayVar(&o.header, "header", nil, "add a header, as `\"Name: value\"` (repeatable)")
+	f.DurationVar(&o.timeout, "timeout", deliver.DefaultTimeout, "how long one delivery may take")
+	f.BoolVar(&o.dryRun, "dry-run", false, "print the requests and send nothing")
+	f.BoolVar(&o.asJSON, "json", false, "write one JSON object per delivery")
+	must(cmd.MarkFlagFilename("file", "json"))
+	must(cmd.RegisterFlagCompletionFunc("set", a.completeFields))
+	must(cmd.RegisterFlagCompletionFunc("set-string", a.completeFields))
+	return cmd
+}
+
+// An event is a payload that is to be sent.
+type event struct {
+	name   string
+	typ    *webhook.Type // nil where the catalog does not have it
+	fields []schema.Field
+	body   []byte
+}
+
+func (a *app) send(ctx context.Context, names []string, o sendOptions) error {
+	target, err := deliver.ParseURL(o.to)
+	if err != nil {
+		return usage("a URL looks like http://127.0.0.1:3000/hooks, or 3000 for short", "%w", err)
+	}
+	header, err := headers(o.header)
+	if err != nil {
+		return err
+	}
+	if o.timeout <= 0 {
+		return usage("a time looks like 500ms or 10s", "the timeout %v is not above 0", o.timeout)
+	}
+	events, checker, err := a.eventsToSend(names, o)
+	if err != nil {
+		return err
+	}
+	client := deliver.NewClient(o.timeout, userAgent())
+	bad := false
+	for _, e := range events {
+		d := &webhook.Delivery{URL: target.String(), Header: header, Body: e.body}
+		if o.dryRun {
+			if err := a.printRequest(ctx, client, d); err != nil {
+				return err
+			}
+			continue
+		}
+		sent, err := a.sendOne(ctx, client, d, e.name, o.asJSON)
+		if err != nil {
+			return err
+		}
+		if sent.Outcome.Class == deliver.Canceled {
+			return context.Canceled
+		}
+		bad = bad || !sent.Outcome.OK()
+	}
+	if len(o.set)+len(o.setString) > 0 {
+		a.warnInvalid(checker, events)
+	}
+	if bad {
+		return errBad
+	}
+	return nil
+}
+
+// sendOne makes one delivery and prints both its lines.
+func (a *app) sendOne(ctx context.Context, client *deliver.Client, d *webhook.Delivery, name string, asJSON bool) (report.Sent, error) {
+	sent := report.Sent{Event: name, URL: redacted(d.URL), Bytes: len(d.Body)}
+	if !asJSON {
+		fmt.Fprintln(a.stdout, a.out.Request(name, sent.URL, len(d.Body)))
+	}
+	sent.Outcome = client.Do(ctx, d)
+	if !asJSON {
+		fmt.Fprintln(a.stdout, a.out.Response(&sent.Outcome))
+		return sent, nil
+	}
+	text, err := sent.JSON()
+	if err == nil {
+		_, err = a.stdout.Write(append(text, '\n'))
+	}
+	return sent, err
+}
+
+// redacted returns a URL without the password that may be in it.
+func redacted(s string) string {
+	if u, err := url.Parse(s); err == nil {
+		return u.Redacted()
+	}
+	return s
+}
+
+// printRequest prints the request as it would go over the wire.
+func (a *app) printRequest(ctx context.Context, client *deliver.Client, d *webhook.Delivery) error {
+	req, err := client.Request(ctx, d)
+	if err != nil {
+		return err
+	}
+	// The client turns off the compression that the transport asks for.
+	req.Header.Set("Accept-Encoding", "identity")
+	dump, err := httputil.DumpRequestOut(req, true)
+	if err != nil {
+		return err
+	}
+	dump = bytes.Replace(dump, []byte("Accept-Encoding: identity\r\n"), nil, 1)
+	if !bytes.HasSuffix(dump, []byte("\n")) {
+		dump = append(dump, '\n')
+	}
+	_, err = a.stdout.Write(dump)
+	return err
+}
+
+func headers(lines []string) (map[string][]string, error) {
+	h := map[string][]string{}
+	for _, line := range lines {
+		name, value, err := deliver.ParseHeader(line)
+		if err != nil {
+			return nil, usage("a header looks like --header \"X-Test: 1\"", "%w", err)
+		}
+		h[name] = append(h[name], value)
+	}
+	return h, nil
+}
+
+// eventsToSend makes all payloads before the first is sent: what can be wrong
+// with the question is found before half of it is answered.
+func (a *app) eventsToSend(names []string, o sendOptions) ([]event, *validate.Checker, error) {
+	c, err := a.catalog()
+	if err != nil {
+		return nil, nil, err
+	}
+	checker, err := validate.NewChecker(c, validate.Options{})
+	if err != nil {
+		return nil, nil, err
+	}
+	var types []*webhook.Type
+	switch given := len(names) > 0; {
+	case o.all && given:
+		return nil, nil, usage("", "--all sends every event type: leave out %s", strings.Join(names, " "))
+	case o.file != "" && (given || o.all):
+		return nil, nil, usage("send them in two calls", "--file sends a payload of yours, not a sample")
+	case o.all:
+		types = c.Types()
+	case given:
+		if types, err = lookup(c, names); err != nil {
+			return nil, nil, err
+		}
+	case o.file == "":
+		return nil, nil, usage("try `jc-webhooks send "+c.Types()[0].Name+"`, or --all", "no event type named")
+	}
+	var events []event
+	for _, t := range types {
+		events = append(events, event{name: t.Name, typ: t, body: t.Sample})
+	}
+	if o.file != "" {
+		body, err := a.readFile(o.file)
+		if err != nil {
+			return nil, nil, err
+		}
+		e := event{name: o.file, body: body}
+		if r := checker.Check(body); r.Known {
+			e.name = r.Event
+			e.typ, _ = c.Lookup(r.Event)
+		}
+		events = append(events, e)
+	}
+	if len(o.set)+len(o.setString) == 0 && !o.fresh {
+		return events, checker, nil
+	}
+	for i, e := range events {
+		if e.typ != nil {
+			if events[i].fields, err = fields(checker, e.typ); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+	if err := a.change(events, o); err != nil {
+		return nil, nil, err
+	}
+	return events, checker, nil
+}
+
+// change applies --fresh, --set and --set-string.
+func (a *app) change(events []event, o sendOptions) error {
+	for _, e := range events {
+		if !json.Valid(e.body) {
+			return usage("", "%s is not JSON: it can be sent, but not changed", e.name)
+		}
+	}
+	if o.fresh {
+		fresh := newRefresher(a.env.Now())
+		for i := range events {
+			var err error
+			if events[i].body, err = fresh.refresh(events[i].body, events[i].fields); err != nil {
+				return err
+			}
+		}
+	}
+	for _, list := range []struct {
+		texts    []string
+		asString bool
+	}{{o.set, false}, {o.setString, true}} {
+		for _, text := range list.texts {
+			s, err := parseAssignment(text, list.asString)
+			if err != nil {
+				return usage("a field is set like --set data.duration=42", "%w", err)
+			}
+			if err := a.assign(events, s, o.setNew); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// assign sets one field in all events that have it, which must be at least one.
+func (a *app) assign(events []event, s assignment, setNew bool) error {
+	var without []string
+	for i, e := range events {
+		if !setNew && !s.matches(e.body, e.fields) {
+			without = append(without, e.name)
+			continue
+		}
+		var err error
+		if events[i].body, err = s.apply(e.body); err != nil {
+			return usage("", "%w", err)
+		}
+	}
+	if len(without) == len(events) {
+		near := s.nearest(events[0].body, events[0].fields)
+		return usage("--set-new adds a field that the event does not have",
+			"%s has no field %s; the nearest are %s", strings.Join(without, ", "), dotted(s.path), alternatives(near))
+	}
+	for _, name := range without {
+		a.say("note: %s has no field %s and is sent without it", name, dotted(s.path))
+	}
+	return nil
+}
+
+// warnInvalid says of each changed payload what makes it invalid. It was sent
+// all the same: to see what a handler does with it may be the point.
+func (a *app) warnInvalid(checker *validate.Checker, events []event) {
+	for _, e := range events {
+		if e.typ == nil {
+			continue
+		}
+		for _, p := range checker.Check(e.body).Problems {
+			if p.Severity == schema.Error {
+				fmt.Fprintf(a.stderr, "%s %s is no longer valid: %s\n", a.err.Note("warning:"), e.name, report.Safe(strings.TrimPrefix(p.Pointer+": "+p.Message, ": ")))
+			}
+		}
+	}
+}
+
+// readFile reads a payload, or standard input for "-".
+func (a *app) readFile(name string) ([]byte, error) {
+	src := a.env.Stdin
+	if name != validate.Stdin {
+		f, err := os.Open(name) //nolint:gosec // to read the file that the user names is the point
+		if err != nil {
+			return nil, usage("", "open %s: %w", name, report.Cause(err))
+		}
+		defer f.Close() //nolint:errcheck // it was only read
+		src = f
+	}
+	body, err := io.ReadAll(io.LimitReader(src, maxFile+1))
+	switch {
+	case err != nil:
+		return nil, usage("", "read %s: %w", name, report.Cause(err))
+	case len(body) > maxFile:
+		return nil, usage("", "%s is longer than %s", name, report.Size(maxFile))
+	}
+	return body, nil
+}
+
+// completeFields completes the paths of the fields of the events on the line.
+func (a *app) completeFields(_ *cobra.Command, args []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	const directive = cobra.ShellCompDirectiveNoSpace | cobra.ShellCompDirectiveNoFileComp
+	c, err := a.catalog()
+	if err != nil || strings.Contains(toComplete, "=") {
+		return nil, directive
+	}
+	checker, err := validate.NewChecker(c, validate.Options{})
+	if err != nil {
+		return nil, directive
+	}
+	var paths []cobra.Completion
+	for _, t := range c.Types() {
+		if len(args) > 0 && !slices.Contains(args, t.Name) {
+			continue
+		}
+		all, err := fields(checker, t)
+		if err != nil {
+			continue
+		}
+		for _, f := range all {
+			if path := cobra.CompletionWithDesc(dotted(f.Path)+"=", f.Description); !slices.Contains(paths, path) {
+				paths = append(paths, path)
+			}
+		}
+	}
+	return paths, directive
+}
