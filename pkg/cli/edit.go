@@ -157,12 +157,17 @@ const maxPathLength = 100
 
 // apply puts the value into the payload and leaves all other bytes as they are.
 func (s assignment) apply(payload []byte) ([]byte, error) {
+	for i := range s.path[1:] {
+		if on := gjson.GetBytes(payload, sjsonPath(s.path[:i+1])); on.Exists() && !on.IsObject() && !on.IsArray() {
+			return nil, fmt.Errorf("set %s: %s is not an object or array", dotted(s.path), dotted(s.path[:i+1]))
+		}
+	}
 	changed, err := sjson.SetRawBytes(slices.Clone(payload), sjsonPath(s.path), []byte(s.raw))
 	if err != nil {
 		return nil, fmt.Errorf("set %s: %w", dotted(s.path), err)
 	}
 	if !json.Valid(changed) {
-		return nil, fmt.Errorf("set %s: it leads through a value that is not an object or array", dotted(s.path))
+		return nil, fmt.Errorf("set %s: no such place in the payload", dotted(s.path))
 	}
 	return changed, nil
 }

@@ -72,7 +72,7 @@ func (a *app) listen(ctx context.Context, o listenOptions) error {
 	if err != nil {
 		return err
 	}
-	checker, err := validate.NewChecker(c, validate.Options{})
+	checker, err := validate.NewChecker(c, validate.Options{AllowUnknown: true})
 	if err != nil {
 		return err
 	}

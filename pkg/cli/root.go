@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -48,6 +49,12 @@ func versionText() string {
 
 // userAgent is what deliveries say that they come from.
 func userAgent() string { return program + "/" + strings.Fields(versionText())[0] }
+
+// Command returns the command tree, for programs that write completions and
+// manual pages. To run it, call [Main].
+func Command() *cobra.Command {
+	return newApp(Env{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: func(string) string { return "" }, Now: time.Now}).root()
+}
 
 // root builds the command tree.
 func (a *app) root() *cobra.Command {
@@ -106,7 +113,6 @@ a handler, see what arrives, and let CI judge captured payloads.`,
 	must(root.MarkPersistentFlagDirname("events-dir"))
 
 	root.AddCommand(a.demoCommand(), a.eventsCommand(), a.sendCommand(), a.listenCommand(), a.validateCommand())
-	root.AddGroup()
 	return root
 }
 

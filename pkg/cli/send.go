@@ -219,7 +219,7 @@ func (a *app) eventsToSend(names []string, o sendOptions) ([]event, *validate.Ch
 		if err != nil {
 			return nil, nil, err
 		}
-		e := event{name: o.file, body: body}
+		e := event{name: fileLabel(o.file), body: body}
 		if r := checker.Check(body); r.Known {
 			e.name = r.Event
 			e.typ, _ = c.Lookup(r.Event)
@@ -314,6 +314,14 @@ func (a *app) warnInvalid(checker *validate.Checker, events []event) {
 	}
 }
 
+// fileLabel is what a path is called in messages.
+func fileLabel(path string) string {
+	if path == validate.Stdin {
+		return "stdin"
+	}
+	return path
+}
+
 // readFile reads a payload, or standard input for "-".
 func (a *app) readFile(name string) ([]byte, error) {
 	src := a.env.Stdin
@@ -328,9 +336,9 @@ func (a *app) readFile(name string) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(src, maxFile+1))
 	switch {
 	case err != nil:
-		return nil, usage("", "read %s: %w", name, report.Cause(err))
+		return nil, usage("", "read %s: %w", fileLabel(name), report.Cause(err))
 	case len(body) > maxFile:
-		return nil, usage("", "%s is longer than %s", name, report.Size(maxFile))
+		return nil, usage("", "%s is longer than %s", fileLabel(name), report.Size(maxFile))
 	}
 	return body, nil
 }

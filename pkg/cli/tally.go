@@ -52,10 +52,11 @@ func (t *tally) add(r *validate.Result) {
 	}
 	row := &t.rows[i]
 	row.received++
-	if r.Valid() && r.Known {
-		row.valid++
-	} else {
+	switch {
+	case !r.Valid():
 		row.invalid++
+	case r.Known: // nobody can say of an unknown event that it is valid
+		row.valid++
 	}
 }
 

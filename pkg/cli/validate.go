@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -86,11 +85,11 @@ func (a *app) validate(ctx context.Context, paths []string, o validate.Options, 
 				return ctx.Err()
 			default:
 				unreadable = true
-				fail("", "%s: %w", name, report.Cause(err))
+				fail("", "%s: %w", fileLabel(name), report.Cause(err))
 			}
 		}
 		if sum.Payloads == before && !unreadable {
-			fail("", "%s: nothing to validate", path)
+			fail("", "%s: nothing to validate", fileLabel(path))
 		}
 	}
 	if err := out.Close(sum); err != nil {
@@ -113,17 +112,16 @@ func (e *outputError) Error() string { return e.err.Error() }
 
 func (a *app) validateFile(ctx context.Context, checker *validate.Checker, name string, out report.Reporter, sum *validate.Summary) error {
 	src := a.env.Stdin
-	label := "stdin"
 	if name != validate.Stdin {
 		f, err := os.Open(name) //nolint:gosec // to read the file that the user names is the point
 		if err != nil {
 			return err
 		}
 		defer f.Close() //nolint:errcheck // it was only read
-		src, label = io.Reader(f), name
+		src = f
 	}
 	sum.Files++
-	return checker.Read(ctx, label, src, func(v *validate.Verdict) error {
+	return checker.Read(ctx, fileLabel(name), src, func(v *validate.Verdict) error {
 		sum.Add(v)
 		if err := out.Report(v); err != nil {
 			return &outputError{err}

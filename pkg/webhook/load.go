@@ -169,10 +169,8 @@ func unwrapPath(err error) error {
 // with the const that the schema gives to a top-level property.
 func (t *Type) identify(base string) error {
 	var s struct {
-		Description string `json:"description"`
-		Properties  map[string]struct {
-			Const any `json:"const"`
-		} `json:"properties"`
+		Description string              `json:"description"`
+		Properties  map[string]property `json:"properties"`
 	}
 	if err := json.Unmarshal(t.Schema, &s); err != nil {
 		return &LoadError{File: t.SchemaFile, Line: errorLine(t.Schema, err), Err: err}
@@ -183,9 +181,9 @@ func (t *Type) identify(base string) error {
 	t.Description = s.Description
 	other := ""
 	for name, p := range s.Properties {
-		value, ok := p.Const.(string)
+		value := string(p)
 		switch {
-		case !ok:
+		case value == "":
 		case value == base:
 			t.Property, t.Value = name, value
 			return nil
@@ -196,12 +194,31 @@ func (t *Type) identify(base string) error {
 	if other == "" {
 		return &LoadError{File: t.SchemaFile, Err: fmt.Errorf("no top-level property has a const that is a string (want one with %q)", base)}
 	}
-	value, _ := s.Properties[other].Const.(string)
+	value := string(s.Properties[other])
 	return &LoadError{
 		File: t.SchemaFile,
 		Line: constLine(t.Schema, value),
 		Err:  fmt.Errorf("the const of property %q is %q, but the file is named for %q", other, value, base),
 	}
+}
+
+// A property is the const that a schema gives to a property, when it is a
+// string that is not empty.
+type property string
+
+// UnmarshalJSON reads the schema of the property, which may be a boolean.
+func (p *property) UnmarshalJSON(text []byte) error {
+	var s struct {
+		Const any `json:"const"`
+	}
+	if len(text) > 0 && text[0] == '{' {
+		if err := json.Unmarshal(text, &s); err != nil {
+			return err
+		}
+	}
+	value, _ := s.Const.(string)
+	*p = property(value)
+	return nil
 }
 
 // constLine returns the line of the first "const" whose value is the string

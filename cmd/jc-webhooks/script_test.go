@@ -1,0 +1,167 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"jc-webhooks": main})
+}
+
+// TestScripts runs the command line's specification: one script per behaviour.
+// Besides the usual commands, a script has those of the functions below.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"status":   status,
+			"waitfile": waitFile,
+			"handler":  handler,
+			"httpcode": httpCode,
+			"takeport": takePort,
+			"repeat":   repeat,
+		},
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("NO_COLOR", "")
+			env.Setenv("TERM", "xterm")
+			return nil
+		},
+	})
+}
+
+// status CODE PROGRAM ARG... runs a program that must end with this exit code.
+func status(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: status code program [args...]")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// waitfile FILE [VARIABLE] waits until the file exists and is not empty, and
+// sets the variable to its first line.
+func waitFile(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("usage: waitfile file [variable]")
+	}
+	const limit = 10 * time.Second
+	for begin := time.Now(); time.Since(begin) < limit; time.Sleep(5 * time.Millisecond) {
+		text, err := os.ReadFile(ts.MkAbs(args[0]))
+		if err == nil && len(text) > 0 {
+			if len(args) == 2 {
+				line, _, _ := strings.Cut(string(text), "\n")
+				ts.Setenv(args[1], line)
+			}
+			return
+		}
+	}
+	ts.Fatalf("%s was not written within %v", args[0], limit)
+}
+
+// handler VARIABLE BEHAVIOUR [TEXT] starts a handler and sets the variable to its
+// URL. The behaviour is a status, with the text as body, or as Location of a
+// redirect; or close, slow or endless.
+func handler(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: handler variable behaviour [text]")
+	}
+	text := strings.Join(args[2:], " ")
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		switch args[1] {
+		case "close":
+			panic(http.ErrAbortHandler)
+		case "slow":
+			<-r.Context().Done()
+			return
+		case "endless":
+			for {
+				if _, err := w.Write(make([]byte, 1<<16)); err != nil {
+					return
+				}
+			}
+		}
+		code, err := strconv.Atoi(args[1])
+		if err != nil {
+			code = http.StatusInternalServerError
+		}
+		if code/100 == 3 {
+			w.Header().Set("Location", text)
+		}
+		w.WriteHeader(code)
+		fmt.Fprint(w, strings.NewReplacer(`\e`, "\x1b", `\n`, "\n").Replace(text))
+	}))
+	ts.Defer(server.Close)
+	ts.Setenv(args[0], server.URL)
+}
+
+// httpcode CODE METHOD URL [FILE] makes a request, with the file as body, that
+// must be answered with this status.
+func httpCode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: httpcode code method url [file]")
+	}
+	body := ""
+	if len(args) > 3 {
+		body = ts.ReadFile(args[3])
+	}
+	req, err := http.NewRequest(args[1], args[2], strings.NewReader(body)) //nolint:noctx // the client has a timeout
+	ts.Check(err)
+	client := http.Client{Timeout: 10 * time.Second}
+	resp, err := client.Do(req)
+	ts.Check(err)
+	ts.Check(resp.Body.Close())
+	if got := strconv.Itoa(resp.StatusCode); got != args[0] {
+		ts.Fatalf("status %s, want %s", got, args[0])
+	}
+}
+
+// takeport VARIABLE takes a port until the script ends.
+func takePort(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: takeport variable")
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it takes no time
+	ts.Check(err)
+	ts.Defer(func() { _ = ln.Close() })
+	_, port, err := net.SplitHostPort(ln.Addr().String())
+	ts.Check(err)
+	ts.Setenv(args[0], port)
+}
+
+// repeat N FILE NEW writes the text of FILE, N times, to NEW.
+func repeat(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: repeat n file new")
+	}
+	n, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(strings.Repeat(ts.ReadFile(args[1]), n)), 0o600))
+}
