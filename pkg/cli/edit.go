@@ -21,7 +21,6 @@ import (
 
 // An assignment is one --set: a place in a payload and the JSON to put there.
 type assignment struct {
-	text string // as it was given
 	path []string
 	raw  string
 }
@@ -35,7 +34,7 @@ func parseAssignment(text string, asString bool) (assignment, error) {
 	if !ok {
 		return assignment{}, fmt.Errorf("%q has no equals sign, want PATH=VALUE", text)
 	}
-	s := assignment{text: text, raw: value}
+	s := assignment{raw: strings.TrimSpace(value)}
 	switch {
 	case path == "" || path == "/":
 		return assignment{}, fmt.Errorf("%q has no path, want PATH=VALUE", text)

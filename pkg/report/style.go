@@ -235,14 +235,19 @@ func Duration(d time.Duration) string {
 
 // Count writes a number of things: 1 error, 2 errors, 12,431 errors.
 func Count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return number(n) + " " + what + "s"
+}
+
+// number writes n with a comma between thousands.
+func number(n int) string {
 	digits := strconv.Itoa(n)
 	for i := len(digits) - 3; i > 0; i -= 3 {
 		digits = digits[:i] + "," + digits[i:]
 	}
-	if n == 1 {
-		return digits + " " + what
-	}
-	return digits + " " + what + "s"
+	return digits
 }
 
 // printable reports whether text is worth showing as text.

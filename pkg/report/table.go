@@ -6,8 +6,8 @@ import (
 )
 
 // Table lays rows out in columns, the first row as their heads. On a terminal
-// the last column that is text is wrapped so that a row fits; anywhere else a
-// row is a line.
+// the widest column is wrapped so that a row fits, unless that would leave too
+// little of it; anywhere else a row is a line.
 func (s Style) Table(rows [][]string) string {
 	if len(rows) == 0 {
 		return ""
@@ -27,8 +27,8 @@ func (s Style) Table(rows [][]string) string {
 			widest = j
 		}
 	}
-	if over := total - gap - s.width(); s.Terminal && over > 0 {
-		widths[widest] = max(widths[widest]-over, minColumn)
+	if over := total - gap - s.width(); s.Terminal && over > 0 && widths[widest]-over >= minColumn {
+		widths[widest] -= over
 	}
 	var b strings.Builder
 	for i, row := range rows {

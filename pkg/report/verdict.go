@@ -45,9 +45,10 @@ type textReporter struct {
 }
 
 func (r *textReporter) Report(v *validate.Verdict) error {
-	for _, p := range v.Problems {
+	for i, p := range v.Problems {
 		fmt.Fprintf(r.out, "%s:%d:%d: %s\n", r.style.strong(Safe(v.File)), p.Pos.Line, p.Pos.Column, r.style.Problem(p))
-		if r.style.Terminal {
+		// Problems of one place share the line that is shown.
+		if last := i+1 == len(v.Problems) || v.Problems[i+1].Pos != p.Pos; last && r.style.Terminal {
 			if line, at := v.Source(p); line != nil {
 				r.snippet(p, line, at)
 			}
@@ -124,9 +125,9 @@ func (r *textReporter) Close(s validate.Summary) error {
 
 // Summary writes the counts in one line.
 func (s Style) Summary(sum validate.Summary) string {
-	parts := []string{s.good(strconv.Itoa(sum.Valid) + " valid")}
+	parts := []string{s.good(number(sum.Valid) + " valid")}
 	if sum.Invalid > 0 {
-		parts = append(parts, s.bad(strconv.Itoa(sum.Invalid)+" invalid"))
+		parts = append(parts, s.bad(number(sum.Invalid)+" invalid"))
 	} else {
 		parts = append(parts, "0 invalid")
 	}

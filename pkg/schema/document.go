@@ -30,6 +30,7 @@ type Document struct {
 	root     *node
 	value    any // as the validator wants it
 	problems []Problem
+	titles   map[string]string // of the schema that it is judged by
 }
 
 // A node is one value of a document.
@@ -394,8 +395,8 @@ func (p *parser) object(n *node) (*node, any, error) {
 			return nil, nil, err
 		}
 		child.key, child.keyStart, child.keyEnd = key, keyStart, keyEnd
-		if duplicate {
-			duplicates = true
+		duplicates = duplicates || duplicate
+		if duplicate && len(p.doc.problems) < maxProblems {
 			problem := p.doc.keyProblem(child, pointerOf(p.path), KeywordDuplicate)
 			problem.Message = "duplicate key " + quote(key)
 			p.doc.add(problem)

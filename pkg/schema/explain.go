@@ -70,6 +70,9 @@ func (d *Document) explain(err *jsonschema.ValidationError) []Problem {
 		p.Message = "the name " + quote(k.Property) + " is not allowed"
 		return []Problem{p}
 	case *kind.Pattern:
+		if title := d.titles[err.SchemaURL]; title != "" {
+			return mismatch(d.describe(n), title)
+		}
 		return mismatch(d.describe(n), "a match of the pattern "+k.Want)
 	case *kind.Format:
 		return mismatch(d.describe(n), article(k.Want)+":"+reason(k.Err))

@@ -54,8 +54,8 @@ func Compile(name string, source []byte) (*Schema, error) {
 	if err != nil {
 		return nil, doc.compileError(name, err)
 	}
-	s := &shaper{shapes: map[string]*shape{}, formats: map[*jsonschema.Schema]*jsonschema.Format{}}
-	s.relaxFormats(compiled, map[*jsonschema.Schema]bool{})
+	s := &shaper{shapes: map[string]*shape{}, formats: map[*jsonschema.Schema]*jsonschema.Format{}, titles: map[string]string{}}
+	s.survey(compiled, map[*jsonschema.Schema]bool{})
 	return &Schema{compiled: compiled, shape: s.shape([]*jsonschema.Schema{compiled}, nil)}, nil
 }
 
@@ -102,6 +102,7 @@ func (s *Schema) ExplainDocument(d *Document) []Problem {
 	if d.root == nil {
 		return problems
 	}
+	d.titles = s.shape.shaper.titles
 	found := false
 	problems = problems[:len(problems):len(problems)]
 	if err := s.compiled.Validate(d.value); err != nil {

@@ -36,6 +36,7 @@ type shaper struct {
 	mu      sync.Mutex // a name that only a pattern describes has its shape made late
 	shapes  map[string]*shape
 	formats map[*jsonschema.Schema]*jsonschema.Format
+	titles  map[string]string // by location; they say what a pattern means
 }
 
 // phone is the one format of the catalog that JSON Schema does not define.
@@ -53,19 +54,22 @@ func validatePhone(v any) error {
 // asserted is the format that fails a document (see [Compile]).
 const asserted = "date-time"
 
-// relaxFormats takes all formats but the asserted one out of the compiled
-// schema and remembers them.
-func (s *shaper) relaxFormats(sch *jsonschema.Schema, seen map[*jsonschema.Schema]bool) {
+// survey takes all formats but the asserted one out of the compiled schema, and
+// remembers them and the titles.
+func (s *shaper) survey(sch *jsonschema.Schema, seen map[*jsonschema.Schema]bool) {
 	if sch == nil || seen[sch] {
 		return
 	}
 	seen[sch] = true
+	if sch.Title != "" {
+		s.titles[sch.Location] = sch.Title
+	}
 	if sch.Format != nil && sch.Format.Name != asserted {
 		s.formats[sch] = sch.Format
 		sch.Format = nil
 	}
 	for _, child := range subschemas(sch) {
-		s.relaxFormats(child, seen)
+		s.survey(child, seen)
 	}
 }
 
