@@ -48,7 +48,8 @@ var handmade = []string{
 }
 
 // FuzzAcceptImpliesExplain holds the one promise of the fast program: where it
-// has nothing to report, neither has the authority.
+// has nothing to report, neither has the authority; and where it reports
+// warnings, the authority finds those warnings, there, and no more.
 func FuzzAcceptImpliesExplain(f *testing.F) {
 	schemas, samples := bundled(f)
 	for _, source := range handmade {
@@ -78,5 +79,99 @@ func FuzzAcceptImpliesExplain(f *testing.F) {
 		if s.Accept(text) && len(problems) > 0 {
 			t.Fatalf("accepted, but: %v", problems)
 		}
+		compareDrifts(t, s, text, problems)
 	})
+}
+
+// compareDrifts holds that the warnings of the fast program are those of the
+// authority.
+func compareDrifts(t *testing.T, s *schema.Schema, text []byte, problems []schema.Problem) {
+	t.Helper()
+	a := s.NewAcceptor()
+	if a == nil {
+		return
+	}
+	end, said := a.Accept(text)
+	if said != schema.Warned || len(bytes.TrimSpace(text[end:])) > 0 {
+		return
+	}
+	type finding struct {
+		keyword, pointer, property string
+		offset                     int
+	}
+	want := map[finding]int{}
+	for _, p := range problems {
+		if p.Severity == schema.Error {
+			t.Fatalf("accepted with warnings, but: %v", p)
+		}
+		want[finding{p.Keyword, generalPointer(p.Pointer), p.Property, int(p.Pos.Offset)}]++
+	}
+	for _, d := range a.Drifts() {
+		keyword, pointer, property := a.Describe(d)
+		want[finding{keyword, generalPointer(pointer), property, d.Offset}]--
+	}
+	for f, n := range want {
+		if n != 0 {
+			t.Fatalf("%+v was found %d times too few by the fast program, of %v", f, n, problems)
+		}
+	}
+}
+
+// generalPointer makes one of all elements of an array.
+func generalPointer(pointer string) string {
+	tokens := strings.Split(pointer, "/")
+	for i, token := range tokens {
+		if token != "" && strings.Trim(token, "0123456789") == "" {
+			tokens[i] = "*"
+		}
+	}
+	return strings.Join(tokens, "/")
+}
+
+func TestEveryBundledSchemaHasAProgram(t *testing.T) {
+	schemas, samples := bundled(t)
+	for i, s := range schemas {
+		if !s.Accept(samples[i]) {
+			t.Errorf("the fast program is not sure of %s", samples[i])
+		}
+	}
+}
+
+func TestAcceptDoesNotAllocate(t *testing.T) {
+	schemas, samples := bundled(t)
+	for i, s := range schemas {
+		a := s.NewAcceptor()
+		if n := testing.AllocsPerRun(100, func() { a.Accept(samples[i]) }); n != 0 {
+			t.Errorf("%v allocations for %s", n, samples[i])
+		}
+	}
+}
+
+func BenchmarkAccept(b *testing.B) {
+	schemas, samples := bundled(b)
+	for i, s := range schemas {
+		b.Run(s.Title(), func(b *testing.B) {
+			b.SetBytes(int64(len(samples[i])))
+			a := s.NewAcceptor()
+			for b.Loop() {
+				if _, said := a.Accept(samples[i]); said != schema.Clean {
+					b.Fatal("not accepted")
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkExplain(b *testing.B) {
+	schemas, samples := bundled(b)
+	for i, s := range schemas {
+		b.Run(s.Title(), func(b *testing.B) {
+			b.SetBytes(int64(len(samples[i])))
+			for b.Loop() {
+				if problems := s.Explain(samples[i]); problems != nil {
+					b.Fatal(problems)
+				}
+			}
+		})
+	}
 }

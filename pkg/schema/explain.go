@@ -116,6 +116,7 @@ func missing(names []string, format string, p Problem) []Problem {
 	for i, name := range names {
 		problems[i] = p
 		problems[i].Length = 1
+		problems[i].Property = name
 		problems[i].Message = fmt.Sprintf(format, quote(name))
 	}
 	return problems

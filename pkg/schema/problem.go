@@ -86,6 +86,10 @@ type Problem struct {
 
 	Severity Severity
 
+	// Property is the name of the property that is missing or absent, where
+	// that is the problem.
+	Property string
+
 	// Got and Want are what was found and what was wanted, where the problem
 	// has two such sides.
 	Got, Want string

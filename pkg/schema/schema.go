@@ -11,7 +11,9 @@ package schema
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
@@ -21,6 +23,11 @@ import (
 type Schema struct {
 	compiled *jsonschema.Schema
 	shape    *shape
+
+	// The fast program, where there is one.
+	root      *rule
+	objects   []*objectRule
+	acceptors sync.Pool
 }
 
 // A CompileError says why a text is not a JSON Schema.
@@ -56,7 +63,10 @@ func Compile(name string, source []byte) (*Schema, error) {
 	}
 	s := &shaper{shapes: map[string]*shape{}, formats: map[*jsonschema.Schema]*jsonschema.Format{}, titles: map[string]string{}}
 	s.survey(compiled, map[*jsonschema.Schema]bool{})
-	return &Schema{compiled: compiled, shape: s.shape([]*jsonschema.Schema{compiled}, nil)}, nil
+	sch := &Schema{compiled: compiled, shape: s.shape([]*jsonschema.Schema{compiled}, nil)}
+	sch.root, sch.objects = sch.shape.program()
+	sch.acceptors.New = func() any { return sch.NewAcceptor() }
+	return sch, nil
 }
 
 // resource is the URL that a schema is compiled under; no message shows it.
@@ -104,10 +114,9 @@ func (s *Schema) ExplainDocument(d *Document) []Problem {
 	}
 	d.titles = s.shape.shaper.titles
 	found := false
-	problems = problems[:len(problems):len(problems)]
+	problems = slices.Clip(problems)
 	if err := s.compiled.Validate(d.value); err != nil {
-		var validation *jsonschema.ValidationError
-		if errors.As(err, &validation) {
+		if validation, ok := errors.AsType[*jsonschema.ValidationError](err); ok {
 			problems = d.leaves(validation, problems)
 		} else {
 			p := d.problem(d.root, "", "$schema")
@@ -177,3 +186,6 @@ func (d *Document) alternatives(err *jsonschema.ValidationError, problems []Prob
 	}
 	return append(problems, best...)
 }
+
+// Title returns the title of the schema.
+func (s *Schema) Title() string { return s.compiled.Title }

@@ -104,7 +104,7 @@ func subschemas(sch *jsonschema.Schema) []*jsonschema.Schema {
 
 // flatten adds sch and what applies wherever it does to certain, and what may
 // apply to possible.
-func flatten(sch *jsonschema.Schema, certain, possible *[]*jsonschema.Schema) {
+func flatten(sch *jsonschema.Schema, certain, possible *[]*jsonschema.Schema) { //nolint:unparam // it is used, by the calls in it
 	if sch == nil || slices.Contains(*certain, sch) {
 		return
 	}
@@ -141,14 +141,15 @@ func (s *shaper) shape(certain, possible []*jsonschema.Schema) *shape {
 	if len(sh.certain)+len(sh.possible) == 0 {
 		return nil
 	}
-	key := fmt.Sprint(len(sh.certain))
+	var key strings.Builder
+	fmt.Fprint(&key, len(sh.certain))
 	for _, sch := range slices.Concat(sh.certain, sh.possible) {
-		key += fmt.Sprintf(" %p", sch)
+		fmt.Fprintf(&key, " %p", sch)
 	}
-	if known := s.shapes[key]; known != nil {
+	if known := s.shapes[key.String()]; known != nil {
 		return known
 	}
-	s.shapes[key] = sh
+	s.shapes[key.String()] = sh
 
 	described, optional := map[string]bool{}, map[string]bool{}
 	for i, sch := range slices.Concat(sh.certain, sh.possible) {
@@ -272,22 +273,20 @@ func (sh *shape) drift(d *Document, n *node, value any, path []string, problems 
 }
 
 func (sh *shape) driftObject(d *Document, n *node, obj map[string]any, path []string, problems []Problem) []Problem {
-	if !sh.open {
-		for _, name := range sh.optional {
-			if _, ok := obj[name]; ok {
-				continue
-			}
-			p := d.problem(n, pointerOf(path), KeywordAbsent)
-			p.Severity, p.Length = Warning, 1
-			p.Message = "the documented property " + quote(name) + " is absent"
-			problems = append(problems, p)
+	for _, name := range sh.optional {
+		if _, ok := obj[name]; ok {
+			continue
 		}
+		p := d.problem(n, pointerOf(path), KeywordAbsent)
+		p.Severity, p.Length, p.Property = Warning, 1, name
+		p.Message = "the documented property " + quote(name) + " is absent"
+		problems = append(problems, p)
 	}
 	for _, child := range n.children {
 		if child.hidden {
 			continue
 		}
-		childPath := append(path, child.key)
+		childPath := append(path, child.key) //nolint:gocritic // nobody keeps the path of the last child
 		property, ok := sh.properties[child.key]
 		switch {
 		case ok:
