@@ -1,13 +1,12 @@
 package validate
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"iter"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -26,31 +25,101 @@ const schemaExt = ".schema.json"
 
 // Files yields the files that paths name, in their order: a file and [Stdin] as
 // they are, of a folder and the folders below it all files whose names end in
-// .json, .ndjson or .jsonl, but not in .schema.json, sorted by name. Symbolic
+// .json, .ndjson or .jsonl, but not in .schema.json, sorted by name. A path that
+// is not there is taken as a pattern, if it looks like one. Symbolic
 // links are followed, into each folder once. A path that cannot be read is
 // yielded with its error.
 func Files(paths []string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		for _, path := range paths {
-			if path == Stdin {
-				if !yield(path, nil) {
+		for _, name := range paths {
+			if name == Stdin {
+				if !yield(name, nil) {
 					return
 				}
 				continue
 			}
-			info, err := os.Stat(path)
+			info, err := os.Stat(name)
+			if errors.Is(err, fs.ErrNotExist) && strings.ContainsAny(name, "*?[") {
+				if !matches(name, yield) {
+					return
+				}
+				continue
+			}
 			if err != nil || !info.IsDir() {
-				if !yield(path, err) {
+				if !yield(name, err) {
 					return
 				}
 				continue
 			}
 			w := walker{yield: yield, seen: map[string]bool{}}
-			if !w.folder(path) {
+			if !w.folder(name) {
 				return
 			}
 		}
 	}
+}
+
+// errNoMatch is the error of a pattern.
+var errNoMatch = errors.New("no file matches this pattern")
+
+// matches yields the files that a pattern matches: that of path.Match, in which
+// ** also stands for any number of folders.
+func matches(pattern string, yield func(string, error) bool) bool {
+	parts := strings.Split(filepath.ToSlash(pattern), "/")
+	plain := slices.IndexFunc(parts, func(part string) bool { return strings.ContainsAny(part, "*?[") })
+	root := strings.Join(parts[:plain], "/")
+	prefix := root + "/"
+	if root == "" {
+		root, prefix = ".", ""
+		if strings.HasPrefix(pattern, "/") {
+			root, prefix = "/", "/"
+		}
+	}
+	found := false
+	for _, part := range parts[plain:] {
+		if _, err := path.Match(part, ""); err != nil {
+			return yield(pattern, fmt.Errorf("the pattern: %w", err))
+		}
+	}
+	goOn := true
+	err := fs.WalkDir(os.DirFS(filepath.FromSlash(root)), ".", func(name string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() || !matchParts(parts[plain:], strings.Split(name, "/")) {
+			return nil //nolint:nilerr // a folder that cannot be read matches nothing
+		}
+		found = true
+		if goOn = yield(filepath.FromSlash(prefix+name), nil); !goOn {
+			return fs.SkipAll
+		}
+		return nil
+	})
+	if err == nil && !found {
+		err = errNoMatch
+	}
+	if goOn && err != nil {
+		return yield(pattern, err)
+	}
+	return goOn
+}
+
+func matchParts(pattern, name []string) bool {
+	for len(pattern) > 0 {
+		if pattern[0] == "**" {
+			for i := 0; i <= len(name); i++ {
+				if matchParts(pattern[1:], name[i:]) {
+					return true
+				}
+			}
+			return false
+		}
+		if len(name) == 0 {
+			return false
+		}
+		if ok, err := path.Match(pattern[0], name[0]); err != nil || !ok {
+			return false
+		}
+		pattern, name = pattern[1:], name[1:]
+	}
+	return len(name) == 0
 }
 
 type walker struct {
@@ -63,7 +132,7 @@ func (w *walker) folder(dir string) bool {
 	if err != nil {
 		return w.yield(dir, err)
 	}
-	if abs, err := filepath.Abs(realPath); err == nil {
+	if abs, absErr := filepath.Abs(realPath); absErr == nil {
 		realPath = abs
 	}
 	if w.seen[realPath] {
@@ -75,14 +144,14 @@ func (w *walker) folder(dir string) bool {
 		return w.yield(dir, err)
 	}
 	for _, e := range entries {
-		path := filepath.Join(dir, e.Name())
+		file := filepath.Join(dir, e.Name())
 		name := strings.ToLower(e.Name())
 		wanted := slices.Contains(extensions, filepath.Ext(name)) && !strings.HasSuffix(name, schemaExt)
 		mode := e.Type()
 		if mode&fs.ModeSymlink != 0 {
-			info, err := os.Stat(path)
+			info, err := os.Stat(file)
 			if err != nil {
-				if wanted && !w.yield(path, err) {
+				if wanted && !w.yield(file, err) {
 					return false
 				}
 				continue
@@ -91,11 +160,11 @@ func (w *walker) folder(dir string) bool {
 		}
 		switch {
 		case mode.IsDir():
-			if !w.folder(path) {
+			if !w.folder(file) {
 				return false
 			}
 		case mode.IsRegular() && wanted:
-			if !w.yield(path, nil) {
+			if !w.yield(file, nil) {
 				return false
 			}
 		}
@@ -115,34 +184,6 @@ type Verdict struct {
 
 	// Payload is the payload to the byte, good until emit returns.
 	Payload []byte
-}
-
-// Read judges the payloads of one text in their order. It stops at the first
-// error of src, emit or ctx; name stands for the text in verdicts.
-func (c *Checker) Read(ctx context.Context, name string, src io.Reader, emit func(*Verdict) error) error {
-	r := NewReader(src, DefaultMaxPayload)
-	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		p, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
-			return fmt.Errorf("read: %w", err)
-		}
-		v := Verdict{File: name, Pos: p.Pos, Payload: p.Bytes}
-		if p.Bytes != nil {
-			v.Result = c.explain(p.Bytes)
-			for i := range v.Problems {
-				v.Problems[i].Pos = v.Problems[i].Pos.Shift(p.Pos)
-			}
-		}
-		v.Problems = c.weigh(slices.Concat(p.Problems, v.Problems))
-		if err := emit(&v); err != nil {
-			return err
-		}
-	}
 }
 
 // Source returns the line of the payload that a problem is in, and where in it
@@ -171,6 +212,14 @@ type Summary struct {
 	Invalid  int `json:"invalid"`
 	Errors   int `json:"errors"`
 	Warnings int `json:"warnings"`
+}
+
+// Minus returns what was counted since before.
+func (s Summary) Minus(before Summary) Summary {
+	return Summary{
+		Files: s.Files - before.Files, Payloads: s.Payloads - before.Payloads, Valid: s.Valid - before.Valid,
+		Invalid: s.Invalid - before.Invalid, Errors: s.Errors - before.Errors, Warnings: s.Warnings - before.Warnings,
+	}
 }
 
 // Add counts one verdict.

@@ -134,7 +134,7 @@ func (r *Reader) Next() (Payload, error) {
 			}
 			if r.inArray {
 				r.inArray = false
-				return r.fault(1, "unexpected end of JSON in an array of payloads"), nil
+				return r.fault("unexpected end of JSON in an array of payloads"), nil
 			}
 			if len(r.pending) > 0 {
 				return r.payload(0), nil
@@ -146,7 +146,7 @@ func (r *Reader) Next() (Payload, error) {
 			r.advance(1)
 			r.inArray, r.afterValue = false, false
 		case r.inArray && r.afterValue && c == ',':
-			comma := r.fault(1, "a comma before the end of the array")
+			comma := r.fault("a comma before the end of the array")
 			r.advance(1)
 			r.afterValue = false
 			if r.skipSpace() == ']' {
@@ -154,12 +154,12 @@ func (r *Reader) Next() (Payload, error) {
 			}
 		case r.inArray && r.afterValue:
 			r.afterValue = false
-			return r.fault(1, fmt.Sprintf("invalid character %q after an element of the array (expecting ',' or ']')", c)), nil
+			return r.fault(fmt.Sprintf("invalid character %q after an element of the array (expecting ',' or ']')", c)), nil
 		case !r.inArray && c == '[':
 			r.advance(1)
 			r.inArray, r.afterValue = true, false
 		case c == ',':
-			p := r.fault(1, "a comma where a payload should begin")
+			p := r.fault("a comma where a payload should begin")
 			r.advance(1)
 			return p, nil
 		default:
@@ -203,9 +203,9 @@ func (r *Reader) payload(n int) Payload {
 }
 
 // fault makes a payload of a problem at the next byte.
-func (r *Reader) fault(length int, message string) Payload {
+func (r *Reader) fault(message string) Payload {
 	p := Payload{Pos: r.pos, Problems: append(r.pending, schema.Problem{
-		Pos: r.pos, Length: length, Keyword: schema.KeywordSyntax, Message: message,
+		Pos: r.pos, Length: 1, Keyword: schema.KeywordSyntax, Message: message,
 	})}
 	r.pending = nil
 	return p
@@ -239,7 +239,7 @@ func (r *Reader) value(c byte) (Payload, error) {
 
 // tooLong passes over a payload that is longer than the limit.
 func (r *Reader) tooLong(s *scanner) Payload {
-	p := r.fault(1, fmt.Sprintf("a payload longer than %d bytes", r.max))
+	p := r.fault(fmt.Sprintf("a payload longer than %d bytes", r.max))
 	p.Problems[len(p.Problems)-1].Keyword = keywordSize
 	s.candidate = 0
 	for {

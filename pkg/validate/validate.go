@@ -7,8 +7,10 @@
 package validate
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -31,6 +33,36 @@ type Options struct {
 	// Event is the name of the type that every payload is judged by; when it
 	// is empty, each payload says itself what it is.
 	Event string
+
+	// ExpectInvalid turns the question round: a valid payload is the problem.
+	ExpectInvalid bool
+
+	// Record recognises payloads that are records of a delivery, of which the
+	// body is judged. It is asked with a function that returns a top-level
+	// member as it is written, or nil, and says whether this is a record. Nil
+	// recognises none. RecordNames are the members that it asks for, and
+	// RecordPrefix is what most records begin with.
+	Record       func(get func(name string) []byte) (Record, bool)
+	RecordNames  []string
+	RecordPrefix string
+
+	// Brief is how many problems of a [Group] have to be emitted by Read; of
+	// further ones it may only count those that are quick to find. 0 means
+	// all.
+	Brief int
+
+	// MaxPayload is the longest payload in a text, in bytes; 0 means
+	// [DefaultMaxPayload].
+	MaxPayload int
+}
+
+// A Record is a payload that wraps another one. The fields mean what they mean in
+// package capture.
+type Record struct {
+	Body   []byte
+	Base64 bool
+	Skip   bool
+	Err    error
 }
 
 // A Checker judges payloads by the schemas of a catalog. It compiles a schema
@@ -39,6 +71,10 @@ type Checker struct {
 	catalog *webhook.Catalog
 	options Options
 	schemas map[*webhook.Type]*lazySchema
+
+	properties []string // that tell types apart, in quotes
+	workers    sync.Pool
+	slow       bool // for tests: everything is explained
 }
 
 type lazySchema struct {
@@ -59,7 +95,17 @@ func NewChecker(catalog *webhook.Catalog, options Options) (*Checker, error) {
 	for _, t := range catalog.Types() {
 		c.schemas[t] = new(lazySchema)
 	}
+	for _, name := range catalog.Properties() {
+		c.properties = append(c.properties, `"`+name+`"`)
+	}
 	return c, nil
+}
+
+func (c *Checker) maxPayload() int {
+	if c.options.MaxPayload > 0 {
+		return c.options.MaxPayload
+	}
+	return DefaultMaxPayload
 }
 
 // Schema returns the compiled schema of a type of the catalog.
@@ -93,6 +139,62 @@ func (r *Result) Valid() bool {
 	return true
 }
 
+// keywordRecord is the keyword of a problem with a record.
+const keywordRecord = "record"
+
+// record looks whether text is a record, and returns its result with positions
+// in text. A record without a payload has no result.
+func (c *Checker) record(d *schema.Document) (r Result, isRecord, judged bool) {
+	if c.options.Record == nil || !d.Object() {
+		return Result{}, false, false
+	}
+	members := map[string]schema.Member{}
+	rec, ok := c.options.Record(func(name string) []byte {
+		m, ok := d.Member(name)
+		if !ok {
+			return nil
+		}
+		members[name] = m
+		return m.Source
+	})
+	if !ok || rec.Skip {
+		return Result{}, ok, false
+	}
+	root := d.Root()
+	broken := func(err error) (Result, bool, bool) {
+		return Result{Problems: []schema.Problem{{Pos: root.Pos, Length: 1, Keyword: keywordRecord, Message: err.Error()}}}, true, true
+	}
+	if rec.Err != nil {
+		return broken(rec.Err)
+	}
+	body, ok := schema.Unquote(nil, rec.Body)
+	if ok && rec.Base64 {
+		var err error
+		if body, err = base64.StdEncoding.DecodeString(string(body)); err != nil {
+			return broken(fmt.Errorf("the body: %w", err))
+		}
+	}
+	r = c.explain(body)
+	source := root.Pos
+	for _, m := range members {
+		if len(m.Source) > 0 && &m.Source[0] == &rec.Body[0] {
+			source = m.Pos
+		}
+	}
+	for i := range r.Problems {
+		p := &r.Problems[i]
+		if rec.Base64 {
+			p.Pos, p.Length = source, len(rec.Body)
+			continue
+		}
+		offset := int(p.Pos.Offset)
+		begin := schema.QuotedOffset(rec.Body, offset)
+		p.Length = schema.QuotedOffset(rec.Body, offset+p.Length) - begin
+		p.Pos = schema.Locate(rec.Body, begin).Shift(source)
+	}
+	return r, true, true
+}
+
 // Check judges one payload.
 func (c *Checker) Check(payload []byte) Result {
 	r := c.explain(payload)
@@ -100,7 +202,7 @@ func (c *Checker) Check(payload []byte) Result {
 	return r
 }
 
-// weigh sets the severity of problems as the options want it.
+// weigh makes of problems what the options want of them.
 func (c *Checker) weigh(problems []schema.Problem) []schema.Problem {
 	if c.options.Strict {
 		for i := range problems {
@@ -110,13 +212,33 @@ func (c *Checker) weigh(problems []schema.Problem) []schema.Problem {
 	return problems
 }
 
-func (c *Checker) explain(payload []byte) Result {
-	d := schema.Parse(payload)
+// KeywordExpected is the keyword of the problem with a valid payload where an
+// invalid one was wanted.
+const KeywordExpected = "expect-invalid"
+
+// settle completes the verdict on a payload of a text.
+func (c *Checker) settle(v *Verdict) {
+	v.Problems = c.weigh(v.Problems)
+	if !c.options.ExpectInvalid {
+		return
+	}
+	if v.Valid() {
+		v.Problems = []schema.Problem{{
+			Pos: v.Pos, Length: 1, Keyword: KeywordExpected, Message: "the payload is valid, but an invalid one was expected",
+		}}
+	} else {
+		v.Problems = nil
+	}
+}
+
+func (c *Checker) explain(payload []byte) Result { return c.explainDocument(schema.Parse(payload)) }
+
+func (c *Checker) explainDocument(d *schema.Document) Result {
 	t, name, problem := c.identify(d)
 	if t == nil {
 		r := Result{Event: name, Problems: d.Problems()}
 		if problem != nil {
-			r.Problems = append(r.Problems[:len(r.Problems):len(r.Problems)], *problem)
+			r.Problems = append(slices.Clip(r.Problems), *problem)
 		}
 		return r
 	}
@@ -230,8 +352,7 @@ func CheckCatalog(catalog *webhook.Catalog) error {
 	}
 	for _, t := range catalog.Types() {
 		s, err := checker.Schema(t)
-		var fault *schema.CompileError
-		if errors.As(err, &fault) {
+		if fault, ok := errors.AsType[*schema.CompileError](err); ok {
 			return &webhook.LoadError{File: t.SchemaFile, Line: fault.Problem.Pos.Line, Err: fmt.Errorf("not a JSON Schema: %s", at(fault.Problem))}
 		} else if err != nil {
 			return err

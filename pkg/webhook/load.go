@@ -127,8 +127,8 @@ func loadFamily(fsys fs.FS, family string, label func(string) string) ([]*Type, 
 		name := e.Name()
 		base, isSchema := strings.CutSuffix(name, schemaExt)
 		if !isSchema {
-			if base, ok := strings.CutSuffix(name, sampleExt); ok && halves[base] == 2 {
-				return nil, &LoadError{File: label(path.Join(family, name)), Err: fmt.Errorf("a sample without a schema (want %s beside it)", base+schemaExt)}
+			if sample, ok := strings.CutSuffix(name, sampleExt); ok && halves[sample] == 2 {
+				return nil, &LoadError{File: label(path.Join(family, name)), Err: fmt.Errorf("a sample without a schema (want %s beside it)", sample+schemaExt)}
 			}
 			continue
 		}
@@ -158,8 +158,7 @@ func loadFamily(fsys fs.FS, family string, label func(string) string) ([]*Type, 
 
 // unwrapPath drops the file name that [LoadError] gives already.
 func unwrapPath(err error) error {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
 		return pe.Err
 	}
 	return err
@@ -239,12 +238,10 @@ func constLine(doc []byte, value string) int {
 }
 
 func errorLine(doc []byte, err error) int {
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return lineAt(doc, syntax.Offset)
 	}
-	var mistyped *json.UnmarshalTypeError
-	if errors.As(err, &mistyped) {
+	if mistyped, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return lineAt(doc, mistyped.Offset)
 	}
 	return 0
