@@ -253,8 +253,7 @@ func notJSON(r *validate.Result) bool {
 // Cause returns what an error of the file system is about, without the
 // operation that met it.
 func Cause(err error) error {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
 		return pe.Err
 	}
 	return err

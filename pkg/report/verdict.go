@@ -8,53 +8,112 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/jc-webhooks/jc-webhooks/pkg/schema"
 	"github.com/jc-webhooks/jc-webhooks/pkg/validate"
 )
 
-// A Reporter writes the verdicts on payloads in one format.
+// A Reporter writes the verdicts on payloads in one format. What it is given is
+// escaped as the format needs it.
 type Reporter interface {
-	// Report writes one verdict. Verdicts come in the order of the input.
+	// Begin says that the verdicts on the payloads of a file follow.
+	Begin(file string) error
+
+	// Report writes the verdict on a payload that has problems. Verdicts come
+	// in the order of the input.
 	Report(v *validate.Verdict) error
 
-	// Close writes what comes after the last verdict.
-	Close(s validate.Summary) error
+	// End says what was counted in the file, and what kept it from being read
+	// to the end.
+	End(file string, s validate.Summary, err error) error
+
+	// Close writes what comes after the last file. It must be called once,
+	// whatever came before.
+	Close(t *validate.Tally) error
 }
 
 // Formats are the names that [NewReporter] knows.
-var Formats = []string{"text", "json"}
+var Formats = []string{"text", "json", "ndjson", "junit", "sarif", "github", "gitlab"}
 
-// NewReporter returns a reporter for one of [Formats] that writes to w. With
-// quiet the text has no summary.
-func NewReporter(format string, w io.Writer, style Style, quiet bool) Reporter {
-	out := bufio.NewWriter(w)
-	if format == "json" {
+// Options say how reporters write.
+type Options struct {
+	Style Style
+
+	// Quiet leaves the summary out of text.
+	Quiet bool
+
+	// All makes text show every problem, and not just the first of a group.
+	All bool
+
+	// Dir is the working directory: CI systems want paths relative to it.
+	Dir string
+
+	// Version is that of the program.
+	Version string
+
+	// Now is the clock.
+	Now func() time.Time
+}
+
+// Brief is how many problems of a [validate.Group] the text shows.
+const Brief = 3
+
+// NewReporter returns a reporter for one of [Formats] that writes to w.
+func NewReporter(format string, w io.Writer, o Options) Reporter {
+	out := bufio.NewWriterSize(w, 64<<10)
+	switch format {
+	case "json":
 		return &jsonReporter{out: out}
+	case "ndjson":
+		return &ndjsonReporter{out: out}
+	case "junit":
+		return &junitReporter{out: out, dir: o.Dir, now: o.Now}
+	case "sarif":
+		return &sarifReporter{out: out, dir: o.Dir, version: o.Version, rules: map[string]bool{}}
+	case "github":
+		return &githubReporter{out: out, dir: o.Dir}
+	case "gitlab":
+		return &gitlabReporter{out: out, dir: o.Dir}
 	}
-	return &textReporter{out: out, style: style, quiet: quiet}
+	return &textReporter{out: out, Options: o, start: o.Now(), shown: map[validate.Group]int{}}
 }
 
 // textReporter writes a line per problem, file:line:col: severity: message, and
-// on a terminal the source line with a caret under it.
+// on a terminal the source line with a caret under it. Of many that are alike it
+// shows the first few.
 type textReporter struct {
+	Options
+
 	out   *bufio.Writer
-	style Style
-	quiet bool
+	start time.Time
+	shown map[validate.Group]int
 }
 
+func (*textReporter) Begin(string) error { return nil }
+
+func (*textReporter) End(string, validate.Summary, error) error { return nil }
+
 func (r *textReporter) Report(v *validate.Verdict) error {
-	for i, p := range v.Problems {
-		fmt.Fprintf(r.out, "%s:%d:%d: %s\n", r.style.strong(Safe(v.File)), p.Pos.Line, p.Pos.Column, r.style.Problem(p))
+	var shown []schema.Problem
+	for i := range v.Problems {
+		g := validate.GroupOf(v.Event, &v.Problems[i])
+		if r.All || r.shown[g] < Brief {
+			r.shown[g]++
+			shown = append(shown, v.Problems[i])
+		}
+	}
+	for i, p := range shown {
+		fmt.Fprintf(r.out, "%s:%d:%d: %s\n", r.Style.strong(Safe(v.File)), p.Pos.Line, p.Pos.Column, r.Style.Problem(p))
 		// Problems of one place share the line that is shown.
-		if last := i+1 == len(v.Problems) || v.Problems[i+1].Pos != p.Pos; last && r.style.Terminal {
+		if last := i+1 == len(shown) || shown[i+1].Pos != p.Pos; last && r.Style.Terminal {
 			if line, at := v.Source(p); line != nil {
 				r.snippet(p, line, at)
 			}
 		}
 	}
-	if r.style.Terminal {
+	if r.Style.Terminal {
 		return r.out.Flush()
 	}
 	return nil
@@ -77,7 +136,7 @@ func (s Style) Problem(p schema.Problem) string {
 func (r *textReporter) snippet(p schema.Problem, line []byte, at int) {
 	number := strconv.Itoa(p.Pos.Line)
 	margin := strings.Repeat(" ", max(4-len(number), 0)) + number + " | "
-	room := max(r.style.width()-len(margin)-1, 10)
+	room := max(r.Style.width()-len(margin)-1, 10)
 
 	end := min(at+max(p.Length, 1), len(line))
 	before := visible(line[:at])
@@ -91,12 +150,12 @@ func (r *textReporter) snippet(p schema.Problem, line []byte, at int) {
 		after = nil
 	}
 	text := truncate(string(before)+string(marked)+string(after), room)
-	fmt.Fprintf(r.out, "%s%s\n", r.style.faint(margin), text)
-	paint := r.style.bad
+	fmt.Fprintf(r.out, "%s%s\n", r.Style.faint(margin), text)
+	paint := r.Style.bad
 	if p.Severity == schema.Warning {
-		paint = r.style.warn
+		paint = r.Style.warn
 	}
-	fmt.Fprintf(r.out, "%s%s%s\n", r.style.faint(strings.Repeat(" ", len(margin)-2)+"| "),
+	fmt.Fprintf(r.out, "%s%s%s\n", r.Style.faint(strings.Repeat(" ", len(margin)-2)+"| "),
 		strings.Repeat(" ", len(before)), paint(strings.Repeat("^", max(len(marked), 1))))
 }
 
@@ -116,9 +175,18 @@ func visible(source []byte) []rune {
 	return runes
 }
 
-func (r *textReporter) Close(s validate.Summary) error {
-	if !r.quiet {
-		fmt.Fprintln(r.out, r.style.Summary(s))
+func (r *textReporter) Close(t *validate.Tally) error {
+	for _, l := range t.Likes() {
+		if more := l.Count - r.shown[l.Group]; more > 0 {
+			in := ""
+			if l.Event != "" {
+				in = " in " + Excerpt([]byte(l.Event), maxName)
+			}
+			fmt.Fprintf(r.out, "and %s more like this%s: %s\n", number(more), in, r.Style.Problem(l.First))
+		}
+	}
+	if !r.Quiet {
+		fmt.Fprintf(r.out, "%s %s\n", r.Style.Summary(t.Summary), r.Style.faint("("+Duration(r.Now().Sub(r.start))+")"))
 	}
 	return r.out.Flush()
 }
@@ -173,9 +241,21 @@ func Problems(r *validate.Result) []Problem {
 	return problems
 }
 
+// verdictProblems returns the problems of a verdict as programs read them.
+func verdictProblems(v *validate.Verdict) []Problem {
+	problems := Problems(&v.Result)
+	for i := range problems {
+		problems[i].File, problems[i].Event = v.File, v.Event
+	}
+	return problems
+}
+
+func (*jsonReporter) Begin(string) error { return nil }
+
+func (*jsonReporter) End(string, validate.Summary, error) error { return nil }
+
 func (r *jsonReporter) Report(v *validate.Verdict) error {
-	for _, p := range Problems(&v.Result) {
-		p.File, p.Event = v.File, v.Event
+	for _, p := range verdictProblems(v) {
 		if r.some {
 			r.out.WriteString(",\n")
 		} else {
@@ -193,13 +273,13 @@ func (r *jsonReporter) Report(v *validate.Verdict) error {
 	return nil
 }
 
-func (r *jsonReporter) Close(s validate.Summary) error {
+func (r *jsonReporter) Close(t *validate.Tally) error {
 	if r.some {
 		r.out.WriteString("\n")
 	} else {
 		r.out.WriteString("{\"problems\":[")
 	}
-	text, err := Marshal(s)
+	text, err := Marshal(t.Summary)
 	if err != nil {
 		return err
 	}
