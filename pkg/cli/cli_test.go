@@ -30,17 +30,17 @@ func (s *safeBuffer) String() string {
 }
 
 // start runs the program; the function it returns waits for the exit code.
-func start(t *testing.T, stdin io.Reader, args ...string) (stdout, stderr *safeBuffer, signals chan os.Signal, wait func() int) {
+func start(t *testing.T, stdin io.Reader, args ...string) (stderr *safeBuffer, signals chan os.Signal, wait func() int) {
 	t.Helper()
-	stdout, stderr = new(safeBuffer), new(safeBuffer)
+	stderr = new(safeBuffer)
 	signals = make(chan os.Signal)
 	done := make(chan int, 1)
 	env := Env{
-		Args: args, Stdin: stdin, Stdout: stdout, Stderr: stderr, Signals: signals, Now: time.Now,
+		Args: args, Stdin: stdin, Stdout: io.Discard, Stderr: stderr, Signals: signals, Now: time.Now,
 		Getenv: func(string) string { return "" },
 	}
 	go func() { done <- Main(env) }()
-	return stdout, stderr, signals, func() int {
+	return stderr, signals, func() int {
 		select {
 		case code := <-done:
 			return code
@@ -66,7 +66,7 @@ func urlOf(t *testing.T, stderr *safeBuffer) string {
 }
 
 func TestInterruptDrainsListen(t *testing.T) {
-	_, stderr, signals, wait := start(t, nil, "listen", "--port", "0")
+	stderr, signals, wait := start(t, nil, "listen", "--port", "0")
 	url := urlOf(t, stderr)
 	body, feed := io.Pipe()
 	answered := make(chan int, 1)
@@ -102,7 +102,7 @@ func TestInterruptDrainsListen(t *testing.T) {
 }
 
 func TestSecondInterruptEndsAtOnce(t *testing.T) {
-	_, stderr, signals, wait := start(t, nil, "listen", "--port", "0")
+	stderr, signals, wait := start(t, nil, "listen", "--port", "0")
 	url := urlOf(t, stderr)
 	body, feed := io.Pipe()
 	defer feed.Close()
@@ -125,7 +125,7 @@ func TestSecondInterruptEndsAtOnce(t *testing.T) {
 func TestInterruptEndsARead(t *testing.T) {
 	stdin, feed := io.Pipe()
 	defer feed.Close()
-	_, _, signals, wait := start(t, stdin, "validate", "-")
+	_, signals, wait := start(t, stdin, "validate", "-")
 	signals <- os.Interrupt
 	if code := wait(); code != exitInterrupted {
 		t.Errorf("exit code %d, want %d", code, exitInterrupted)

@@ -39,7 +39,7 @@ func parseAssignment(text string, asString bool) (assignment, error) {
 	case path == "" || path == "/":
 		return assignment{}, fmt.Errorf("%q has no path, want PATH=VALUE", text)
 	case strings.HasPrefix(path, "/"):
-		for _, token := range strings.Split(path[1:], "/") {
+		for token := range strings.SplitSeq(path[1:], "/") {
 			s.path = append(s.path, strings.NewReplacer("~1", "/", "~0", "~").Replace(token))
 		}
 	default:
@@ -235,7 +235,8 @@ func (r *refresher) id(old gjson.Result) (string, error) {
 	number := old.Type == gjson.Number
 	for range 100 { // a new id may by chance be the old one
 		for i := start; i < len(text); i++ {
-			first, n := byte(0), int64(0)
+			var first byte
+			var n int64
 			switch c := text[i]; {
 			case number && i == start && c >= '0' && c <= '9':
 				first, n = '1', 9
@@ -252,7 +253,7 @@ func (r *refresher) id(old gjson.Result) (string, error) {
 			if err != nil {
 				return "", err
 			}
-			text[i] = first + byte(d.Int64())
+			text[i] = first + byte(d.Int64()) //nolint:gosec // below 26
 		}
 		raw := string(text)
 		if !number {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
 	"testing"
@@ -91,7 +92,7 @@ func TestRefresh(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(first) != string(second) {
+	if !bytes.Equal(first, second) {
 		t.Errorf("the same payload became\n%s and\n%s", first, second)
 	}
 	id := gjson.GetBytes(first, "data.call_id").String()

@@ -92,25 +92,24 @@ func (a *app) listen(ctx context.Context, o listenOptions) error {
 	if o.asJSON {
 		p.ready(url)
 	}
-	queue := listen.NewQueue()
-	server := &listen.Server{Sinks: []listen.Sink{queue.Put}, MaxBody: o.maxBody, Now: a.env.Now, Refused: a.sayRefused}
-	printed := make(chan error, 1)
-	go func() {
-		err := queue.Each(p.print)
-		cancel() // whoever read the output has left
-		printed <- err
-	}()
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(ctx, ln) }()
-
-	a.announce(ln, url)
 	if o.readyFile != "" {
-		if err := writeReady(o.readyFile, url); err != nil {
+		// A request that comes before the server runs waits for it.
+		if err = writeReady(o.readyFile, url); err != nil {
+			_ = ln.Close() // nothing came yet
 			return usage("", "write the ready file %s: %w", o.readyFile, report.Cause(err))
 		}
 		defer os.Remove(o.readyFile) //nolint:errcheck // it may have been taken away
 	}
-	err = <-served
+	a.announce(ln, url)
+	queue := listen.NewQueue()
+	server := &listen.Server{Sinks: []listen.Sink{queue.Put}, MaxBody: o.maxBody, Now: a.env.Now, Refused: a.sayRefused}
+	printed := make(chan error, 1)
+	go func() {
+		printErr := queue.Each(p.print)
+		cancel() // whoever read the output has left
+		printed <- printErr
+	}()
+	err = server.Serve(ctx, ln)
 	queue.Close()
 	if printErr := <-printed; printErr != nil {
 		return fmt.Errorf("write to standard output: %w", report.Cause(printErr))
@@ -219,8 +218,10 @@ func (p *printer) one(out *bufio.Writer, d *webhook.Delivery) error {
 			return nil
 		}
 		fields = []capture.Field{
-			{Name: "event", Value: r.Event}, {Name: "verdict", Value: report.Verdict(&r)},
-			{Name: "valid", Value: r.Known && r.Valid()}, {Name: "problems", Value: report.Problems(&r)},
+			{Name: "event", Value: r.Event},
+			{Name: "verdict", Value: report.Verdict(&r)},
+			{Name: "valid", Value: r.Known && r.Valid()},
+			{Name: "problems", Value: report.Problems(&r)},
 		}
 	}
 	var err error

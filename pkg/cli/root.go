@@ -105,8 +105,8 @@ a handler, see what arrives, and let CI judge captured payloads.`,
 		return errTold
 	})
 	flags := root.PersistentFlags()
-	flags.Var(&enum{value: &a.color, allowed: []string{"auto", "always", "never"}}, "color", "when to use colours: auto, always or never")
 	a.color = "auto"
+	flags.Var(&enum{value: &a.color, allowed: []string{"auto", "always", "never"}}, "color", "when to use colours: auto, always or never")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "say nothing but data and errors")
 	flags.StringArrayVar(&a.eventsDirs, "events-dir", nil, "folder of event types, NAME.json and NAME.schema.json, that add to\nthe bundled ones or replace them (repeatable)")
 	complete(root, "color", "auto", "always", "never")
@@ -195,8 +195,7 @@ func (a *app) fromEnvironment(flags *pflag.FlagSet) error {
 
 // flagCause drops what pflag says around the error of a value.
 func flagCause(err error) error {
-	var invalid *pflag.InvalidValueError
-	if errors.As(err, &invalid) {
+	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		return invalid.Unwrap()
 	}
 	return err

@@ -215,9 +215,9 @@ func (a *app) eventsToSend(names []string, o sendOptions) ([]event, *validate.Ch
 		events = append(events, event{name: t.Name, typ: t, body: t.Sample})
 	}
 	if o.file != "" {
-		body, err := a.readFile(o.file)
-		if err != nil {
-			return nil, nil, err
+		body, readErr := a.readFile(o.file)
+		if readErr != nil {
+			return nil, nil, readErr
 		}
 		e := event{name: fileLabel(o.file), body: body}
 		if r := checker.Check(body); r.Known {
