@@ -158,10 +158,10 @@ func (c *Client) Do(ctx context.Context, d *webhook.Delivery) Outcome {
 		o.Class, o.Err = classify(err), cause(err)
 		return o
 	}
-	switch {
-	case o.Status/100 == 2:
+	switch o.Status / 100 {
+	case 2:
 		o.Class = OK
-	case o.Status/100 == 3:
+	case 3:
 		o.Class, o.Location = Redirect, o.Header.Get("Location")
 	default:
 		o.Class = Status
@@ -171,8 +171,7 @@ func (c *Client) Do(ctx context.Context, d *webhook.Delivery) Outcome {
 
 // cause drops the method and the URL that package http puts before an error.
 func cause(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		return u.Err
 	}
 	return err

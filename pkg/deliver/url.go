@@ -37,8 +37,7 @@ func ParseURL(s string) (*url.URL, error) {
 	}
 	u, err := url.Parse(text)
 	if err != nil {
-		var parse *url.Error
-		if errors.As(err, &parse) {
+		if parse, ok := errors.AsType[*url.Error](err); ok {
 			err = parse.Err
 		}
 		return nil, fmt.Errorf("the URL %q cannot be read: %w", s, err)
