@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/jc-webhooks/jc-webhooks/pkg/report"
@@ -28,16 +29,21 @@ func verdict(t *testing.T, payload, mark string) *validate.Verdict {
 	return v
 }
 
+// options are those of a run that took no time.
+func options(style report.Style, quiet bool) report.Options {
+	return report.Options{Style: style, Quiet: quiet, Now: func() time.Time { return time.Time{} }}
+}
+
 func write(t *testing.T, format string, style report.Style, quiet bool, s validate.Summary, verdicts ...*validate.Verdict) string {
 	t.Helper()
 	var b strings.Builder
-	r := report.NewReporter(format, &b, style, quiet)
+	r := report.NewReporter(format, &b, options(style, quiet))
 	for _, v := range verdicts {
 		if err := r.Report(v); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := r.Close(s); err != nil {
+	if err := r.Close(&validate.Tally{Summary: s}); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -55,7 +61,7 @@ func TestText(t *testing.T) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
 	got = write(t, "text", report.Style{}, false, sum)
-	want = "1,200 payloads in 1 file: 1,199 valid, 1 invalid, 1 error, 1 warning\n"
+	want = "1,200 payloads in 1 file: 1,199 valid, 1 invalid, 1 error, 1 warning (0s)\n"
 	if got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
@@ -160,9 +166,9 @@ func (w brokenWriter) Write([]byte) (int, error) { return 0, w.err }
 func TestReporterError(t *testing.T) {
 	broken := errors.New("disk full")
 	for _, format := range report.Formats {
-		r := report.NewReporter(format, brokenWriter{broken}, report.Style{}, false)
+		r := report.NewReporter(format, brokenWriter{broken}, options(report.Style{}, false))
 		_ = r.Report(verdict(t, "1", "1"))
-		if err := r.Close(validate.Summary{}); !errors.Is(err, broken) {
+		if err := r.Close(new(validate.Tally)); !errors.Is(err, broken) {
 			t.Errorf("%s: got %v", format, err)
 		}
 	}
