@@ -131,7 +131,7 @@ func httpCode(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) > 3 {
 		body = ts.ReadFile(args[3])
 	}
-	req, err := http.NewRequest(args[1], args[2], strings.NewReader(body)) //nolint:noctx // the client has a timeout
+	req, err := http.NewRequest(args[1], args[2], strings.NewReader(body))
 	ts.Check(err)
 	client := http.Client{Timeout: 10 * time.Second}
 	resp, err := client.Do(req)
@@ -147,7 +147,7 @@ func takePort(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: takeport variable")
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it takes no time
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	ts.Check(err)
 	ts.Defer(func() { _ = ln.Close() })
 	_, port, err := net.SplitHostPort(ln.Addr().String())

@@ -66,7 +66,7 @@ func decode(t testing.TB, d *webhook.Delivery, fields ...capture.Field) (record,
 
 func TestAppendBody(t *testing.T) {
 	controls := ""
-	for r := rune(0); r < 0xa0; r++ {
+	for r := range rune(0xa0) {
 		controls += string(r)
 	}
 	tests := []struct {

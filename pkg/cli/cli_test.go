@@ -71,7 +71,7 @@ func TestInterruptDrainsListen(t *testing.T) {
 	body, feed := io.Pipe()
 	answered := make(chan int, 1)
 	go func() {
-		resp, err := http.Post(url, "application/json", body) //nolint:noctx // bounded by the test
+		resp, err := http.Post(url, "application/json", body)
 		if err != nil {
 			answered <- 0
 			return
@@ -107,7 +107,7 @@ func TestSecondInterruptEndsAtOnce(t *testing.T) {
 	body, feed := io.Pipe()
 	defer feed.Close()
 	go func() {
-		if resp, err := http.Post(url, "application/json", body); err == nil { //nolint:noctx // ends with the server
+		if resp, err := http.Post(url, "application/json", body); err == nil {
 			_ = resp.Body.Close()
 		}
 	}()

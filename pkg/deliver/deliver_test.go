@@ -208,13 +208,19 @@ func TestDoRequest(t *testing.T) {
 		delivery webhook.Delivery
 		want     request
 	}{
-		{"plain", webhook.Delivery{Body: body},
-			request{method: "POST", target: "/", header: http.Header{"Content-Type": {"application/json"}, "User-Agent": {"agent/1"}}}},
+		{
+			"plain",
+			webhook.Delivery{Body: body},
+			request{method: "POST", target: "/", header: http.Header{"Content-Type": {"application/json"}, "User-Agent": {"agent/1"}}},
+		},
 		{"empty body", webhook.Delivery{}, request{method: "POST", target: "/"}},
 		{"json", webhook.Delivery{Body: []byte("{ \"a\":\t1.0,\r\n\"b\": \"<&\\u0041\" }\n\n")}, request{method: "POST", target: "/"}},
 		{"method and path", webhook.Delivery{Method: "PUT", URL: "/a%2fb?c=d&c=%20"}, request{method: "PUT", target: "/a%2fb?c=d&c=%20"}},
-		{"header", webhook.Delivery{Header: map[string][]string{"X-A": {"1", "2"}, "User-Agent": {"mine"}, "Content-Type": {"text/plain"}, "Host": {"example.com"}}},
-			request{method: "POST", target: "/", host: "example.com", header: http.Header{"X-A": {"1", "2"}, "User-Agent": {"mine"}, "Content-Type": {"text/plain"}}}},
+		{
+			"header",
+			webhook.Delivery{Header: map[string][]string{"X-A": {"1", "2"}, "User-Agent": {"mine"}, "Content-Type": {"text/plain"}, "Host": {"example.com"}}},
+			request{method: "POST", target: "/", host: "example.com", header: http.Header{"X-A": {"1", "2"}, "User-Agent": {"mine"}, "Content-Type": {"text/plain"}}},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

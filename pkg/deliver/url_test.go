@@ -81,7 +81,7 @@ func FuzzParseURL(f *testing.F) {
 		if u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.Path == "" || u.Fragment != "" || u.Opaque != "" {
 			t.Fatalf("got %#v", u)
 		}
-		if _, err := http.NewRequest(http.MethodPost, u.String(), nil); err != nil {
+		if _, err = http.NewRequest(http.MethodPost, u.String(), http.NoBody); err != nil {
 			t.Fatalf("%s cannot be requested: %v", u, err)
 		}
 		again, err := deliver.ParseURL(u.String())

@@ -129,7 +129,7 @@ func TestBytes(t *testing.T) {
 	for i := range body {
 		body[i] = byte(i)
 	}
-	req, err := http.NewRequestWithContext(t.Context(), "POST", url+"/a%2fb//c?x=%20&x", bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/a%2fb//c?x=%20&x", bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +171,11 @@ func TestBodyCutOff(t *testing.T) {
 	}
 	defer conn.Close()
 	fmt.Fprint(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{}")
-	if err := conn.(*net.TCPConn).CloseWrite(); err != nil { //nolint:forcetypeassert // it was dialed as one
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok {
+		t.Fatal("not a TCP connection")
+	}
+	if err = tcp.CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)

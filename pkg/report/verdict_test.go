@@ -34,14 +34,24 @@ func options(style report.Style, quiet bool) report.Options {
 	return report.Options{Style: style, Quiet: quiet, Now: func() time.Time { return time.Time{} }}
 }
 
-func write(t *testing.T, format string, style report.Style, quiet bool, s validate.Summary, verdicts ...*validate.Verdict) string {
+// fixed is a clock that stands still.
+func fixed() time.Time { return time.Date(2026, 3, 12, 14, 30, 0, 0, time.UTC) }
+
+func write(t *testing.T, format string, o report.Options, s validate.Summary, verdicts ...*validate.Verdict) string {
 	t.Helper()
 	var b strings.Builder
-	r := report.NewReporter(format, &b, options(style, quiet))
+	o.Now = fixed
+	r := report.NewReporter(format, &b, o)
+	if err := r.Begin("a.json"); err != nil {
+		t.Fatal(err)
+	}
 	for _, v := range verdicts {
 		if err := r.Report(v); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := r.End("a.json", s, nil); err != nil {
+		t.Fatal(err)
 	}
 	if err := r.Close(&validate.Tally{Summary: s}); err != nil {
 		t.Fatal(err)
@@ -55,12 +65,12 @@ func TestText(t *testing.T) {
 	warning.Severity, warning.Pointer, warning.Message = schema.Warning, "", "odd\x1b[2J"
 	v.Problems = append(v.Problems, warning)
 	sum := validate.Summary{Files: 1, Payloads: 1200, Valid: 1199, Invalid: 1, Errors: 1, Warnings: 1}
-	got := write(t, "text", report.Style{}, true, sum, v)
+	got := write(t, "text", report.Options{Quiet: true}, sum, v)
 	want := "a.json:2:8: error: /a: got it wrong\na.json:2:8: warning: odd\\x1b[2J\n"
 	if got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
-	got = write(t, "text", report.Style{}, false, sum)
+	got = write(t, "text", report.Options{}, sum)
 	want = "1,200 payloads in 1 file: 1,199 valid, 1 invalid, 1 error, 1 warning (0s)\n"
 	if got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
@@ -90,7 +100,7 @@ func TestSnippet(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := write(t, "text", report.Style{Terminal: true, Width: 40}, true, validate.Summary{}, verdict(t, tt.payload, tt.mark))
+			got := write(t, "text", report.Options{Style: report.Style{Terminal: true, Width: 40}, Quiet: true}, validate.Summary{}, verdict(t, tt.payload, tt.mark))
 			lines := strings.Split(got, "\n")
 			if len(lines) != 4 || lines[3] != "" {
 				t.Fatalf("got %q, want three lines", got)
@@ -117,7 +127,7 @@ func TestSnippetAtEnd(t *testing.T) {
 	v := verdict(t, `{"a"`, `"a"`)
 	v.Problems[0].Pos = schema.Locate(v.Payload, len(v.Payload))
 	v.Problems[0].Length = 1
-	got := write(t, "text", report.Style{Terminal: true, Width: 40}, true, validate.Summary{}, v)
+	got := write(t, "text", report.Options{Style: report.Style{Terminal: true, Width: 40}, Quiet: true}, validate.Summary{}, v)
 	if want := "   1 | {\"a\"\n     |     ^\n"; !strings.HasSuffix(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
@@ -130,7 +140,7 @@ func TestReportJSON(t *testing.T) {
 	sum := validate.Summary{Files: 1, Payloads: 3, Valid: 1, Invalid: 2, Errors: 2}
 	for _, n := range []int{0, 1, 2} {
 		verdicts := slices.Repeat([]*validate.Verdict{v}, n)
-		got := write(t, "json", report.Style{Color: true, Terminal: true}, false, sum, append(verdicts, &validate.Verdict{File: "ok.json"})...)
+		got := write(t, "json", report.Options{Style: report.Style{Color: true, Terminal: true}}, sum, verdicts...)
 		var read struct {
 			Problems []report.Problem
 			Summary  validate.Summary
@@ -171,6 +181,18 @@ func TestReporterError(t *testing.T) {
 		if err := r.Close(new(validate.Tally)); !errors.Is(err, broken) {
 			t.Errorf("%s: got %v", format, err)
 		}
+	}
+}
+
+// Of problems that are alike the text shows the first few.
+func TestBrief(t *testing.T) {
+	verdicts := slices.Repeat([]*validate.Verdict{verdict(t, "1", "1")}, 10)
+	const line = "a.json:1:1: error: /a: got it wrong\n"
+	if got := write(t, "text", report.Options{Quiet: true}, validate.Summary{}, verdicts...); got != strings.Repeat(line, report.Brief) {
+		t.Errorf("got %q, want %d lines", got, report.Brief)
+	}
+	if got := write(t, "text", report.Options{Quiet: true, All: true}, validate.Summary{}, verdicts...); got != strings.Repeat(line, 10) {
+		t.Errorf("got %q, want 10 lines", got)
 	}
 }
 

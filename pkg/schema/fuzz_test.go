@@ -46,7 +46,7 @@ func newJudge(t testing.TB, name, source string) judge {
 		t.Fatal(err)
 	}
 	c := jsonschema.NewCompiler()
-	if err := c.AddResource("test.json", doc); err != nil {
+	if err = c.AddResource("test.json", doc); err != nil {
 		t.Fatal(err)
 	}
 	authority, err := c.Compile("test.json")

@@ -80,7 +80,7 @@ func TestFiles(t *testing.T) {
 func TestFilesStops(t *testing.T) {
 	dir := tree(t, "a.json", "b/c.json", "d.json")
 	for range 3 {
-		for range validate.Files([]string{dir, dir, validate.Stdin}) {
+		for range validate.Files([]string{dir, dir, validate.Stdin}) { //nolint:errcheck // it is the stop that counts
 			break // must not go on after this, or it panics
 		}
 	}

@@ -22,9 +22,9 @@ func catalog(t testing.TB) *webhook.Catalog {
 	return c
 }
 
-func checker(t testing.TB, o Options) *Checker {
+func checker(t testing.TB) *Checker {
 	t.Helper()
-	c, err := NewChecker(catalog(t), o)
+	c, err := NewChecker(catalog(t), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,11 +60,10 @@ func sameVerdict(t *testing.T, fast, slow *Checker, text []byte) []string {
 
 // A part is a member of an object in a sample, by offsets into the text.
 type part struct {
-	pointer          string
-	object           int // where the object opens
-	key, value, end  int // end is that of the value
-	kind             byte
-	required, hidden bool
+	pointer         string
+	object          int // where the object opens
+	key, value, end int // end is that of the value
+	kind            byte
 }
 
 // parts finds the members of the objects of a text with a reader of its own:
@@ -140,7 +139,7 @@ func has(said []string, parts ...string) bool {
 // TestMutations breaks every sample in every way, and holds that the fast program
 // changes no verdict, that what must be found is found, and where.
 func TestMutations(t *testing.T) {
-	fast, slow := checker(t, Options{}), checker(t, Options{})
+	fast, slow := checker(t), checker(t)
 	slow.slow = true
 	for _, typ := range slow.catalog.Types() {
 		t.Run(typ.Name, func(t *testing.T) {
@@ -239,7 +238,7 @@ var kinds = func() map[byte]string {
 // TestMutationsInLines does the same to payloads that stand between others, one
 // per line, so that the chunks and their ends are tried too.
 func TestMutationsInLines(t *testing.T) {
-	fast, slow := checker(t, Options{}), checker(t, Options{})
+	fast, slow := checker(t), checker(t)
 	slow.slow = true
 	var lines [][]byte
 	for _, typ := range catalog(t).Types() {

@@ -72,8 +72,10 @@ func TestReader(t *testing.T) {
 		{"open string in a line", "{\"a\":\"x\n{\"a\":2}\n", []string{`1:1 {"a":"x`, `2:1 {"a":2}`}},
 		{"wrong bracket in a line", "{\"a\":[1}}\n{\"a\":2}\n", []string{`1:1 {"a":[1}}`, `2:1 {"a":2}`}},
 		{"broken pretty value", "{\n  \"a\": [1\n}\n{\n  \"a\": 2\n}\n", []string{"1:1 {\n  \"a\": [1\n}", "4:1 {\n  \"a\": 2\n}"}},
-		{"open string in a pretty value", "{\n  \"a\": \"x,\n  \"b\": 1\n}\n{\n  \"a\": 2\n}\n",
-			[]string{"1:1 {\n  \"a\": \"x,\n  \"b\": 1\n}", "5:1 {\n  \"a\": 2\n}"}},
+		{
+			"open string in a pretty value", "{\n  \"a\": \"x,\n  \"b\": 1\n}\n{\n  \"a\": 2\n}\n",
+			[]string{"1:1 {\n  \"a\": \"x,\n  \"b\": 1\n}", "5:1 {\n  \"a\": 2\n}"},
+		},
 		{"broken element of a pretty array", "[\n  {\"a\": \"x},\n  {\"a\": 2}\n]", []string{`2:3 {"a": "x},`, `3:3 {"a": 2}`}},
 		{"last value without its end", "{}\n{\"a\": [1,\n", []string{`1:1 {}`, `2:1 {"a": [1,`}},
 		{"nested value in the first column", "{\"a\":\n{\"b\":1}\n}\n{}", []string{"1:1 {\"a\":\n{\"b\":1}\n}", `4:1 {}`}},

@@ -89,8 +89,12 @@ func TestCheck(t *testing.T) {
 		{"valid", validate.Options{}, minimal, "contact.created", true, nil},
 		{"unknown", validate.Options{}, `{"event": "call.complete"}`, "call.complete", false, []string{"1:11 error /event event"}},
 		{"unknown, allowed", unknown, `{"event": "call.complete"}`, "call.complete", false, []string{"1:11 warning /event event"}},
-		{"unknown, allowed, strict", validate.Options{AllowUnknown: true, Strict: true}, `{"event": "call.complete"}`, "call.complete", false,
-			[]string{"1:11 error /event event"}},
+		{
+			"unknown, allowed, strict",
+			validate.Options{AllowUnknown: true, Strict: true},
+			`{"event": "call.complete"}`, "call.complete", false,
+			[]string{"1:11 error /event event"},
+		},
 		{"live", validate.Options{}, live, "jc.x", false, []string{"1:1 error  event"}},
 		{"live, allowed", unknown, live, "jc.x", false, []string{"1:1 warning  event"}},
 		{"type alone is not live", unknown, `{"type": "x", "data": {}}`, "", false, []string{"1:1 error  event"}},
@@ -105,8 +109,12 @@ func TestCheck(t *testing.T) {
 		{"not JSON, allowed", unknown, broken, "", false, []string{"1:24 error  syntax"}},
 		{"empty", validate.Options{}, "", "", false, []string{"1:1 error  syntax"}},
 		{"the last event counts", validate.Options{}, `{"event": "nope", ` + minimal[1:], "contact.created", true, []string{"1:19 error /event duplicate"}},
-		{"duplicate in an unknown one", validate.Options{}, `{"event": "x", "event": "y"}`, "y", false,
-			[]string{"1:16 error /event duplicate", "1:25 error /event event"}},
+		{
+			"duplicate in an unknown one",
+			validate.Options{},
+			`{"event": "x", "event": "y"}`, "y", false,
+			[]string{"1:16 error /event duplicate", "1:25 error /event event"},
+		},
 		{"drift", validate.Options{}, drift, "contact.created", true, []string{"1:76 warning /data/x undocumented"}},
 		{"drift, strict", strict, drift, "contact.created", true, []string{"1:76 error /data/x undocumented"}},
 		{"byte order mark", validate.Options{}, "\ufeff" + minimal, "contact.created", true, []string{"1:1 warning  bom"}},
@@ -190,8 +198,10 @@ func TestCheckCatalog(t *testing.T) {
 		line                 int
 		says                 string
 	}{
-		{"sample breaks its schema", "{\n\"event\": \"x\",\n\"n\": 1}", `{"properties": {"event": {"const": "x"}, "n": {"type": "string"}}}`,
-			"x.json", 3, "the sample breaks its schema: /n: got integer 1, want string"},
+		{
+			"sample breaks its schema", "{\n\"event\": \"x\",\n\"n\": 1}", `{"properties": {"event": {"const": "x"}, "n": {"type": "string"}}}`,
+			"x.json", 3, "the sample breaks its schema: /n: got integer 1, want string",
+		},
 		{"sample of another event", `{"event": "y"}`, `{"properties": {"event": {"const": "x"}}}`, "x.json", 1, `/event: got string "y", want "x"`},
 		{"not a schema", `{"event": "x"}`, "{\"properties\": {\"event\": {\"const\": \"x\"},\n\"n\": {\"type\": \"strin\"}}}", "x.schema.json", 2, "not a JSON Schema: /properties/n/type"},
 		{"duplicate key in a schema", `{"event": "x"}`, `{"properties": {"event": {"const": "x"}}, "title": "", "title": ""}`, "x.schema.json", 1, "duplicate key"},
