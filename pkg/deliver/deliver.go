@@ -82,26 +82,24 @@ type Outcome struct {
 // OK reports whether the delivery was acknowledged.
 func (o *Outcome) OK() bool { return o.Class == OK }
 
-// A Client delivers. The zero value works. It can be used by several
+// A Client delivers. It is made by [NewClient], can be used by several
 // goroutines, and keeps connections for the next delivery.
 type Client struct {
-	// Timeout bounds one delivery; 0 means [DefaultTimeout].
-	Timeout time.Duration
-
-	// UserAgent is sent with every delivery that has none of its own.
-	UserAgent string
-
-	http http.Client
+	timeout   time.Duration
+	userAgent string
+	http      http.Client
 }
 
-// NewClient returns a client. It does not follow redirects, does not ask for
+// NewClient returns a client whose deliveries take no longer than timeout, or
+// [DefaultTimeout] when that is 0, and bear the given User-Agent unless they
+// have their own. It does not follow redirects, does not ask for
 // compression, and uses the proxy that the environment names for hosts other
 // than this one.
 func NewClient(timeout time.Duration, userAgent string) *Client {
 	if timeout == 0 {
 		timeout = DefaultTimeout
 	}
-	c := &Client{Timeout: timeout, UserAgent: userAgent}
+	c := &Client{timeout: timeout, userAgent: userAgent}
 	c.http = http.Client{
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
@@ -127,10 +125,12 @@ func (c *Client) Request(ctx context.Context, d *webhook.Delivery) (*http.Reques
 		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("User-Agent", c.UserAgent)
+	req.Header.Set("User-Agent", c.userAgent)
 	for name, values := range d.Header {
 		if name == "Host" {
-			req.Host = values[0]
+			if len(values) > 0 {
+				req.Host = values[0]
+			}
 			continue
 		}
 		req.Header[name] = values
@@ -140,7 +140,7 @@ func (c *Client) Request(ctx context.Context, d *webhook.Delivery) (*http.Reques
 
 // Do makes one delivery. Its URL must be absolute, as [ParseURL] returns it.
 func (c *Client) Do(ctx context.Context, d *webhook.Delivery) Outcome {
-	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	begin := time.Now()
 	var o Outcome

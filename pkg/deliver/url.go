@@ -23,17 +23,19 @@ func ParseURL(s string) (*url.URL, error) {
 			return nil, fmt.Errorf("the URL %q has the scheme %q, want http or https", s, scheme)
 		}
 	} else {
-		if port, rest, _ := strings.Cut(text, "/"); isPort(port) {
-			text = "127.0.0.1:" + port + "/" + rest
-		} else if strings.HasPrefix(text, ":") {
-			text = "127.0.0.1" + text
+		end := strings.IndexAny(text, "/?#")
+		if end < 0 {
+			end = len(text)
 		}
-		host, _, _ := strings.Cut(text, "/")
-		if isLoopback(host) {
-			text = "http://" + text
-		} else {
-			text = "https://" + text
+		host, rest := text[:end], text[end:]
+		if isPort(strings.TrimPrefix(host, ":")) {
+			host = "127.0.0.1:" + strings.TrimPrefix(host, ":")
 		}
+		scheme = "https"
+		if isLoopback(host[strings.LastIndexByte(host, '@')+1:]) {
+			scheme = "http"
+		}
+		text = scheme + "://" + host + rest
 	}
 	u, err := url.Parse(text)
 	if err != nil {

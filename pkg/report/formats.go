@@ -397,9 +397,11 @@ func ruleText(keyword string) string {
 // payload, and one for all valid ones. The counts of a suite stand before its
 // cases, so those of one file are held in memory.
 type junitReporter struct {
-	out   *bufio.Writer
-	dir   string
-	now   func() time.Time
+	out     *bufio.Writer
+	dir     string
+	version string
+	now     func() time.Time
+
 	begun bool
 	id    int
 	cases bytes.Buffer
@@ -467,8 +469,8 @@ func (r *junitReporter) End(file string, s validate.Summary, err error) error {
 		errs++
 		fmt.Fprintf(&r.cases, "    <testcase name=\"read\" classname=\"%s\" time=\"0\">\n      <error message=\"%s\" type=\"unreadable\"></error>\n    </testcase>\n", name, attribute(err.Error()))
 	}
-	fmt.Fprintf(r.out, "  <testsuite package=\"jc-webhooks\" id=\"%d\" name=\"%s\" timestamp=\"%s\" hostname=\"localhost\" tests=\"%d\" failures=\"%d\" errors=\"%d\" time=\"%.3f\">\n    <properties></properties>\n",
-		r.id, name, r.start.UTC().Format("2006-01-02T15:04:05"), tests, r.fails, errs, r.now().Sub(r.start).Seconds())
+	fmt.Fprintf(r.out, "  <testsuite package=\"jc-webhooks\" id=\"%d\" name=\"%s\" timestamp=\"%s\" hostname=\"localhost\" tests=\"%d\" failures=\"%d\" errors=\"%d\" time=\"%.3f\">\n    <properties><property name=\"tool\" value=\"%s\"></property></properties>\n",
+		r.id, name, r.start.UTC().Format("2006-01-02T15:04:05"), tests, r.fails, errs, r.now().Sub(r.start).Seconds(), attribute("jc-webhooks "+r.version))
 	r.id++
 	r.out.Write(r.cases.Bytes())
 	r.out.WriteString("    <system-out>")

@@ -191,8 +191,8 @@ func deceives(r rune) bool {
 // Excerpt returns the beginning of text, made safe, in at most n columns.
 func Excerpt(text []byte, n int) string {
 	s := Safe(string(text[:min(len(text), 4*n)]))
-	if utf8.RuneCountInString(s) <= n && len(text) <= 4*n {
-		return s
+	if len(text) > 4*n {
+		s += strings.Repeat(" ", n) // there is more than fits, whatever was read
 	}
 	return truncate(s, n)
 }

@@ -69,7 +69,7 @@ func NewReporter(format string, w io.Writer, o Options) Reporter {
 	case "ndjson":
 		return &ndjsonReporter{out: out}
 	case "junit":
-		return &junitReporter{out: out, dir: o.Dir, now: o.Now}
+		return &junitReporter{out: out, dir: o.Dir, version: o.Version, now: o.Now}
 	case "sarif":
 		return &sarifReporter{out: out, dir: o.Dir, version: o.Version, rules: map[string]bool{}}
 	case "github":

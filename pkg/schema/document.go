@@ -289,9 +289,11 @@ func (p *parser) run() {
 	dec.Reset(bytes.NewBuffer(p.doc.text[p.base:]), jsontext.AllowDuplicateNames(true))
 	p.dec = dec
 	root, value, err := p.value()
+	next := p.skip()
 	if err == nil {
 		if _, err = dec.ReadToken(); err == nil {
-			err = errors.New("a second value")
+			p.doc.add(Problem{Pos: Position{Offset: int64(next)}, Length: 1, Keyword: KeywordSyntax, Message: "more text after the value"})
+			return
 		} else if errors.Is(err, io.EOF) {
 			p.doc.root, p.doc.value = root, value
 			return

@@ -101,6 +101,16 @@ func (d *Document) explain(err *jsonschema.ValidationError) []Problem {
 		return mismatch(d.describe(n), "less than "+rat(k.Want))
 	case *kind.MultipleOf:
 		return mismatch(d.describe(n), "a multiple of "+rat(k.Want))
+	case *kind.Not:
+		p.Keyword = "not"
+		p.Message = "got " + d.describe(n) + ", which the schema rules out"
+		return []Problem{p}
+	case *kind.OneOf:
+		p.Message = "more than one alternative of oneOf holds, want exactly one"
+		return []Problem{p}
+	case *kind.Contains:
+		p.Message = "no element is of the kind that the array must contain"
+		return []Problem{p}
 	case *kind.FalseSchema:
 		p.Keyword = "false"
 		p.Message = "nothing is allowed here"
@@ -125,6 +135,9 @@ func missing(names []string, format string, p Problem) []Problem {
 // reason returns the last part of what a format has to say.
 func reason(err error) string {
 	text := err.Error()
+	if strings.Contains(text, "regexp") {
+		return " " + text
+	}
 	return " " + strings.TrimSpace(text[strings.LastIndex(text, ": ")+1:])
 }
 

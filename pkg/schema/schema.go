@@ -81,7 +81,7 @@ func (closedLoader) Load(string) (any, error) { return nil, errOutside }
 
 // compileError turns an error of the compiler into one with a place.
 func (d *Document) compileError(name string, err error) error {
-	problem := Problem{Pos: Position{0, 1, 1}, Keyword: "$schema", Message: err.Error()}
+	problem := Problem{Pos: Position{0, 1, 1}, Keyword: "$schema", Message: strings.ReplaceAll(err.Error(), resource, "")}
 	var invalid *jsonschema.SchemaValidationError
 	var validation *jsonschema.ValidationError
 	var load *jsonschema.LoadURLError
@@ -93,12 +93,27 @@ func (d *Document) compileError(name string, err error) error {
 		}
 	case errors.As(err, &load):
 		problem.Keyword = "$ref"
+		d.atReference(&problem, strings.TrimPrefix(load.URL, resource))
 		problem.Message = fmt.Sprintf("cannot load %s: %v", quote(strings.TrimPrefix(load.URL, resource)), load.Err)
 	case errors.As(err, &pointer):
 		problem.Keyword = "$ref"
+		d.atReference(&problem, strings.TrimPrefix(pointer.URL, resource))
 		problem.Message = fmt.Sprintf("nothing is at %s", quote(strings.TrimPrefix(pointer.URL, resource)))
 	}
 	return &CompileError{name, problem}
+}
+
+// atReference moves a problem to the first $ref that is the given one.
+func (d *Document) atReference(p *Problem, reference string) {
+	var walk func(n *node) bool
+	walk = func(n *node) bool {
+		if text, ok := Unquote(nil, d.text[n.start:n.end]); ok && n.key == "$ref" && string(text) == reference {
+			p.Pos, p.Length = Locate(d.text, n.start), n.end-n.start
+			return true
+		}
+		return slices.ContainsFunc(n.children, walk)
+	}
+	walk(d.root)
 }
 
 // Explain judges a text and returns all problems, sorted by position: what
@@ -140,8 +155,9 @@ func (d *Document) leaves(err *jsonschema.ValidationError, problems []Problem) [
 		if len(err.Causes) > 0 {
 			return d.alternatives(err, problems)
 		}
-	case *kind.PropertyNames:
-		// Its causes speak of the name as if it were a document.
+	case *kind.PropertyNames, *kind.Contains, *kind.MinContains:
+		// The causes of the first speak of the name as if it were a
+		// document; those of the others of elements that need not match.
 		return append(problems, d.explain(err)...)
 	}
 	if len(err.Causes) == 0 {

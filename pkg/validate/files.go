@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -201,7 +202,7 @@ func (v *Verdict) Source(p schema.Problem) (line []byte, offset int) {
 	for end < len(v.Payload) && v.Payload[end] != '\n' {
 		end++
 	}
-	return v.Payload[begin:end], at - begin
+	return bytes.TrimSuffix(v.Payload[begin:end], []byte("\r")), at - begin
 }
 
 // A Summary counts verdicts.

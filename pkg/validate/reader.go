@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"unicode/utf8"
 
 	"github.com/jc-webhooks/jc-webhooks/pkg/schema"
 )
@@ -213,49 +214,68 @@ func (r *Reader) fault(message string) Payload {
 
 // value returns the payload that begins with c.
 func (r *Reader) value(c byte) (Payload, error) {
-	s := scanner{inArray: r.inArray, column: r.pos.Column}
-	s.scalar = c != '{' && c != '['
+	s := scanner{column: r.pos.Column}
+	s.inArray, s.scalar = r.inArray, c != '{' && c != '['
 	for {
-		end, done := s.scan(r.rest())
-		if !done && len(r.rest()) <= r.max && r.more() {
+		// What is found must not depend on how much was read by chance.
+		text := r.rest()[:min(len(r.rest()), r.max+1)]
+		end, done := s.scan(text)
+		switch {
+		case done && end <= r.max:
+		case done || len(text) > r.max:
+			return r.tooLong(&s, end, done), nil
+		case r.more():
 			continue
-		}
-		if !done && r.err != nil && !errors.Is(r.err, io.EOF) {
+		case r.err != nil && !errors.Is(r.err, io.EOF):
 			return Payload{}, r.err
-		}
-		if !done && s.candidate > 0 {
+		case s.candidate > 0:
 			end = s.candidate // it was never closed: the next one begins there
-		}
-		if !done && s.candidate == 0 && len(r.rest()) > r.max || end > r.max {
-			return r.tooLong(&s), nil
-		}
-		if !done && s.candidate == 0 {
+			s.broken = true
+		default:
 			r.inArray = false // the end of the text, which this payload will be blamed for
 		}
-		r.afterValue = r.inArray && !s.broken && s.candidate == 0
+		r.afterValue = r.inArray && !s.broken
 		return r.payload(end), nil
 	}
 }
 
-// tooLong passes over a payload that is longer than the limit.
-func (r *Reader) tooLong(s *scanner) Payload {
+// tooLong passes over a payload that is longer than the limit, of which the
+// scanner has seen the bytes up to end.
+func (r *Reader) tooLong(s *scanner, end int, done bool) Payload {
 	p := r.fault(fmt.Sprintf("a payload longer than %d bytes", r.max))
 	p.Problems[len(p.Problems)-1].Keyword = keywordSize
-	s.candidate = 0
+	s.forget = true
 	for {
-		end, done := s.scan(r.rest())
-		r.advance(end)
-		if done {
-			break
+		if !done {
+			end = wholeRunes(r.rest()[:end])
 		}
+		r.advance(end)
 		s.next -= end
 		s.lineStart -= end
-		if !r.more() {
+		if done || s.next >= len(r.rest()) && !r.more() {
 			break
 		}
+		end, done = s.scan(r.rest())
+	}
+	if !done {
+		r.advance(len(r.rest()))
 	}
 	r.afterValue = r.inArray && !s.broken
 	return p
+}
+
+// wholeRunes returns the length of text without a code point that may go on
+// after it: half of one would be counted as a column of its own.
+func wholeRunes(text []byte) int {
+	for n := 1; n < utf8.UTFMax && n <= len(text); n++ {
+		if at := len(text) - n; utf8.RuneStart(text[at]) {
+			if !utf8.FullRune(text[at:]) {
+				return at
+			}
+			break
+		}
+	}
+	return len(text)
 }
 
 // A scanner finds the end of a value. It can go on when there is more text.
@@ -273,6 +293,7 @@ type scanner struct {
 	indent    bool // only white space was seen in this line
 	broken    bool // this cannot be JSON any more
 	candidate int  // where the next value begins if this one is never closed
+	forget    bool // the text before next is gone, and with it the candidates
 }
 
 // scan looks for the end of the value that text begins with. When it is not
@@ -318,6 +339,9 @@ func (s *scanner) scan(text []byte) (end int, done bool) {
 			if s.broken || !s.opens() {
 				s.broken = true
 				s.next = i
+				if s.candidate > 0 && !s.forget {
+					return s.candidate, true // what looked like a part may be the next one
+				}
 				return i, true
 			}
 			if s.candidate == 0 {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"unicode/utf8"
 
 	"github.com/jc-webhooks/jc-webhooks/pkg/schema"
 	"github.com/jc-webhooks/jc-webhooks/pkg/validate"
@@ -87,6 +88,7 @@ func TestReader(t *testing.T) {
 		{"UTF-16", "\xff\xfe{\x00}\x00\n\x00", []string{"1:1 \xff\xfe{\x00"}},
 		{"NUL", "\x00", []string{"1:1 \x00"}},
 		{"invalid UTF-8", "{\"a\":\"\xff\"}\n{}", []string{"1:1 {\"a\":\"\xff\"}", `2:1 {}`}},
+		{"a line that seems to go on", "{\"a\":1}\n{\"a\":\n{\"a\":3}\n{\"a\":4}", []string{`1:1 {"a":1}`, `2:1 {"a":`, `3:1 {"a":3}`, `4:1 {"a":4}`}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -144,6 +146,11 @@ func TestReaderLimit(t *testing.T) {
 		{"goes on after it", "{}\n" + long + "\n{\"b\":1}\n", []string{`1:1 {}`, `2:1! size`, `3:1 {"b":1}`}},
 		{"never ends", `{}{"a":"` + strings.Repeat("x", 500), []string{`1:1 {}`, `1:3! size`}},
 		{"scalar", `"` + strings.Repeat("x", 50) + "\"\n1", []string{`1:1! size`, `2:1 1`}},
+		{"goes on in the line", long + `{"b":1}`, []string{`1:1! size`, `1:59 {"b":1}`}},
+		{"goes on in an array", "[{}," + long + ",{\"b\":1}]", []string{`1:2 {}`, `1:5! size`, `1:64 {"b":1}`}},
+		{"first in an array", "[" + long + "]{}", []string{`1:2! size`, `1:61 {}`}},
+		{"columns after it", "[\"" + strings.Repeat("é", 40) + "\",1]", []string{`1:2! size`, `1:45 1`}},
+		{"a value in it", "{\"a\":\n{\"b\":1},\"c\":\"" + strings.Repeat("x", 30) + "\"}\n{}", []string{`1:1! size`, `3:1 {}`}},
 		{"lines after it", "{\"a\":\n\n\n\"" + strings.Repeat("x", 50) + "\"}\n{}", []string{`1:1! size`, `5:1 {}`}},
 	}
 	for _, tt := range tests {
@@ -259,6 +266,17 @@ func FuzzReader(f *testing.F) {
 				if q.Pos.Offset < 0 || q.Pos.Offset > int64(len(text)) || q.Message == "" {
 					t.Fatalf("the problem %+v is not in the text", q)
 				}
+			}
+		}
+		for _, most := range []int{1, 8} {
+			short, err := payloads(bytes.NewReader(text), most)
+			if err != nil {
+				t.Fatal(err)
+			}
+			slow, err := payloads(iotest.OneByteReader(bytes.NewReader(text)), most)
+			// Columns of bytes that are no code points are a matter of taste.
+			if err != nil || utf8.Valid(text) && !slices.Equal(short, slow) {
+				t.Fatalf("with a limit of %d: %q, but a byte at a time %q, %v", most, short, slow, err)
 			}
 		}
 		if rest := bytes.Trim(text, " \t\r\n[]"); len(all) == 0 && len(rest) > 0 {

@@ -530,10 +530,11 @@ func (w *worker) lines(ch *chunk) {
 		if i >= ch.end {
 			return
 		}
-		limit, inLine := ch.end-i, false
+		longest := w.checker.maxPayload()
+		limit, inLine := min(ch.end-i, longest), false
 		if ch.strict {
 			if line := bytes.IndexByte(ch.text[i:ch.end], '\n'); line >= 0 {
-				limit, inLine = line, true
+				limit, inLine = min(line, longest), true
 			}
 		}
 		switch ch.text[i] {
@@ -551,14 +552,17 @@ func (w *worker) lines(ch *chunk) {
 		s := scanner{column: pos.Column, scalar: ch.text[i] != '{'}
 		text := ch.text[i:]
 		if inLine {
-			text = text[:limit]
+			text = text[:bytes.IndexByte(text, '\n')]
 		}
 		end, done := s.scan(text)
 		switch {
+		case end > longest:
+			ch.rest = i
+			return
 		case inLine:
 		case !done && ch.last && s.candidate > 0:
 			end = s.candidate
-		case !done && !ch.last, i+end > ch.end, end > w.checker.maxPayload():
+		case !done && !ch.last, i+end > ch.end:
 			ch.rest = i
 			return
 		}
