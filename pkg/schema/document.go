@@ -265,7 +265,7 @@ func (d *Document) finish(problems []Problem) []Problem {
 		if at == 0 {
 			last = Locate(d.text, offset)
 		} else {
-			last = Locate(d.text[at:], offset-at).Shift(last)
+			last = last.After(d.text[at:offset])
 		}
 		at = offset
 		problems[i].Pos = last

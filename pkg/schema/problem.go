@@ -45,16 +45,25 @@ type Position struct {
 // the text means its end. A byte order mark at the start has no width.
 func Locate(text []byte, offset int) Position {
 	offset = min(offset, len(text))
-	before := text[:offset]
-	line := before[bytes.LastIndexByte(before, '\n')+1:]
-	if len(line) == len(before) {
-		line = bytes.TrimPrefix(line, bom)
+	p := Position{Line: 1, Column: 1}
+	if rest, ok := bytes.CutPrefix(text[:offset], bom); ok {
+		p = p.After(rest)
+		p.Offset += int64(len(bom))
+		return p
 	}
-	return Position{
-		Offset: int64(offset),
-		Line:   1 + bytes.Count(before, []byte{'\n'}),
-		Column: 1 + utf8.RuneCount(line),
+	return p.After(text[:offset])
+}
+
+// After returns the position after the text passed, which begins at p.
+func (p Position) After(passed []byte) Position {
+	p.Offset += int64(len(passed))
+	if last := bytes.LastIndexByte(passed, '\n'); last >= 0 {
+		p.Line += bytes.Count(passed, []byte{'\n'})
+		p.Column = 1
+		passed = passed[last+1:]
 	}
+	p.Column += utf8.RuneCount(passed)
+	return p
 }
 
 // Shift returns where p is in a text in which the text that p is about begins

@@ -97,8 +97,7 @@ func (r *Reader) rest() []byte { return r.buf[r.start:] }
 
 // advance passes over n bytes.
 func (r *Reader) advance(n int) {
-	passed := r.buf[r.start : r.start+n]
-	r.pos = schema.Locate(passed, n).Shift(r.pos)
+	r.pos = r.pos.After(r.buf[r.start : r.start+n])
 	r.start += n
 }
 

@@ -260,7 +260,7 @@ func (r *run) collect(ctx context.Context, ch *chunk) error {
 		if ch.rest >= 0 {
 			end = ch.rest
 		}
-		r.pos = schema.Locate(ch.text, end).Shift(r.pos)
+		r.pos = r.pos.After(ch.text[:end])
 	}
 	return nil
 }
@@ -547,7 +547,7 @@ func (w *worker) lines(ch *chunk) {
 			ch.rest = i
 			return
 		}
-		pos = schema.Locate(ch.text[at:], i-at).Shift(pos)
+		pos = pos.After(ch.text[at:i])
 		at = i
 		s := scanner{column: pos.Column, scalar: ch.text[i] != '{'}
 		text := ch.text[i:]

@@ -190,7 +190,7 @@ func (c *Checker) record(d *schema.Document) (r Result, isRecord, judged bool) {
 		offset := int(p.Pos.Offset)
 		begin := schema.QuotedOffset(rec.Body, offset)
 		p.Length = schema.QuotedOffset(rec.Body, offset+p.Length) - begin
-		p.Pos = schema.Locate(rec.Body, begin).Shift(source)
+		p.Pos = source.After(rec.Body[:begin])
 	}
 	return r, true, true
 }
