@@ -26,7 +26,10 @@ type Record struct {
 const Prefix = `{"v":`
 
 // Names are the members of a record that [Inspect] asks for.
-var Names = []string{"v", "kind", "method", "body", "body_base64"}
+var Names = []string{"v", "kind", "method", NameBody, "body_base64"}
+
+// NameBody is the member that has the body, unless that is not UTF-8.
+const NameBody = "body"
 
 // Inspect looks at an object, whose member of a given name get returns as it is
 // written, or nil. It reports false when the object is not a record.

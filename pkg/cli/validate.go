@@ -79,7 +79,7 @@ func (a *app) validate(ctx context.Context, paths []string, o validateOptions) e
 	if err != nil {
 		return err
 	}
-	o.RecordNames, o.RecordPrefix = capture.Names, capture.Prefix
+	o.RecordNames, o.RecordBody, o.RecordPrefix = capture.Names, capture.NameBody, capture.Prefix
 	o.Record = func(get func(string) []byte) (validate.Record, bool) {
 		r, ok := capture.Inspect(get)
 		return validate.Record(r), ok

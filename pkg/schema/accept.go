@@ -49,6 +49,7 @@ type Acceptor struct {
 	next    [][]uint8 // by object: the key that lately followed a key
 	text    []byte
 	depth   int
+	broken  bool // over several lines
 	drifts  []Drift
 }
 
@@ -106,6 +107,9 @@ func (a *Acceptor) Describe(d Drift) (keyword, pointer, property string) {
 // [Warned]. They are good until the next call of Accept.
 func (a *Acceptor) Drifts() []Drift { return a.drifts }
 
+// InLine reports whether the last document was written in one line.
+func (a *Acceptor) InLine() bool { return !a.broken }
+
 // Accept judges the value that text begins with, after white space, and
 // returns where it ends. What follows the value is not looked at. With
 // [Unsure] the end says nothing.
@@ -113,6 +117,7 @@ func (a *Acceptor) Accept(text []byte) (end int, said Word) {
 	a.text = text
 	a.drifts = a.drifts[:0]
 	a.depth = 0
+	a.broken = false
 	i := a.value(a.root, skipSpace(text, 0))
 	switch {
 	case i < 0:
@@ -129,6 +134,23 @@ func skipSpace(b []byte, i int) int {
 	for i < len(b) {
 		switch b[i] {
 		case ' ', '\n', '\r', '\t':
+			i++
+			continue
+		}
+		break
+	}
+	return i
+}
+
+// space is skipSpace, and remembers a line end.
+func (a *Acceptor) space(i int) int {
+	b := a.text
+	for i < len(b) {
+		switch b[i] {
+		case '\n':
+			a.broken = true
+			fallthrough
+		case ' ', '\r', '\t':
 			i++
 			continue
 		}
@@ -249,9 +271,9 @@ const (
 // control characters and bytes beyond ASCII of a word. Only the lowest mark
 // can be relied on.
 func specials(w uint64) uint64 {
-	quote := w ^ ones*'"'
-	slash := w ^ ones*'\\'
-	return ((quote-ones)&^quote | (slash-ones)&^slash | (w - ones*' ') | w) & highs
+	// Taking 1 from a byte that is 0, or ' ' from one that is less, sets its
+	// highest bit; so does a byte beyond ASCII, which is wanted too.
+	return (((w ^ ones*'"') - ones) | ((w ^ ones*'\\') - ones) | (w - ones*' ') | w) & highs
 }
 
 // plain returns the index of the first byte from i on that is a quote, a
@@ -284,6 +306,14 @@ func (a *Acceptor) string(t *textRule, i int) int {
 		}
 		c := b[i]
 		if c == '"' {
+			if t == nil || t.simple {
+				return i + 1
+			}
+			if ascii && !escaped {
+				if t.notEmpty && i > start || t.onlyPhone && isPhone(b[start:i]) == holds {
+					return i + 1
+				}
+			}
 			break
 		}
 		switch {
@@ -303,10 +333,8 @@ func (a *Acceptor) string(t *textRule, i int) int {
 			i += size
 		}
 	}
-	if t != nil && !t.simple {
-		if !a.judge(t, start, i, ascii && !escaped, escaped) {
-			return -1
-		}
+	if !a.judge(t, start, i, ascii && !escaped, escaped) {
+		return -1
 	}
 	return i + 1
 }
@@ -334,12 +362,12 @@ func (a *Acceptor) judge(t *textRule, start, end int, counted, escaped bool) boo
 		}
 	}
 	for i := range t.checks {
-		if t.checks[i].test(text) != holds {
+		if t.checks[i].of(text) != holds {
 			return false
 		}
 	}
 	for i := range t.formats {
-		switch t.formats[i].test(text) {
+		switch t.formats[i].of(text) {
 		case unsure:
 			return false
 		case fails:
@@ -413,7 +441,7 @@ func hex4(b []byte, i int) int {
 // array judges an array that opens at i.
 func (a *Acceptor) array(r *arrayRule, i int) int {
 	b := a.text
-	i = skipSpace(b, i+1)
+	i = a.space(i + 1)
 	n := 0
 	if i < len(b) && b[i] == ']' {
 		i++
@@ -423,11 +451,11 @@ func (a *Acceptor) array(r *arrayRule, i int) int {
 				return -1
 			}
 			n++
-			i = skipSpace(b, i)
+			i = a.space(i)
 			if i >= len(b) || b[i] != ',' {
 				break
 			}
-			i = skipSpace(b, i+1)
+			i = a.space(i + 1)
 		}
 		if i >= len(b) || b[i] != ']' {
 			return -1
@@ -448,7 +476,7 @@ func (a *Acceptor) object(o *objectRule, i int) int {
 	var seen uint64
 	unknown := len(a.drifts)
 	last := 0 // index of the last key, plus 1
-	i = skipSpace(b, i+1)
+	i = a.space(i + 1)
 	if i < len(b) && b[i] == '}' {
 		i++
 	} else {
@@ -480,32 +508,39 @@ func (a *Acceptor) object(o *objectRule, i int) int {
 				return -1
 			}
 			seen |= 1 << guess
-			if i < len(b) && b[i] <= ' ' {
-				i = skipSpace(b, i)
-			}
-			if i = a.value(k.rule, i); i < 0 {
-				return -1
-			}
-		separator:
 			if i >= len(b) {
 				return -1
 			}
 			if b[i] <= ' ' {
-				if i = skipSpace(b, i); i >= len(b) {
-					return -1
-				}
+				i = a.space(i)
 			}
-			if b[i] == ',' {
-				i++
+			// A string is the most frequent value: it goes without the call.
+			if i < len(b) && b[i] == '"' && k.rule != nil && k.rule.types&mayString != 0 {
+				i = a.string(k.rule.text, i+1)
+			} else {
+				i = a.value(k.rule, i)
+			}
+			if i < 0 {
+				return -1
+			}
+		separator:
+			if i < len(b) && b[i] <= ' ' {
+				i = a.space(i)
+			}
+			if i >= len(b) {
+				return -1
+			}
+			c := b[i]
+			i++
+			if c == ',' {
 				if i < len(b) && b[i] <= ' ' {
-					i = skipSpace(b, i)
+					i = a.space(i)
 				}
 				continue
 			}
-			if b[i] != '}' {
+			if c != '}' {
 				return -1
 			}
-			i++
 			break
 		}
 	}
@@ -529,26 +564,26 @@ func driftKey(object, key int) uint64 {
 // match returns the index after the key and its colon when they are at i
 // without white space, or 0.
 func (k *keyRule) match(b []byte, i int) int {
-	if k.count == 0 || len(b)-i < word*maxWords {
-		if at(b, i, k.token) {
-			return i + len(k.token)
-		}
+	if len(b)-i < word*maxWords || k.count == 0 {
+		return k.matchSlowly(b, i)
+	}
+	head := b[i : i+word*maxWords : i+word*maxWords]
+	if binary.LittleEndian.Uint64(head)&k.masks[0] != k.words[0] || binary.LittleEndian.Uint64(head[word:])&k.masks[1] != k.words[1] {
 		return 0
 	}
-	head := b[i : i+word*maxWords]
-	if binary.LittleEndian.Uint64(head)&k.masks[0] != k.words[0] {
+	if k.count > 2 && (binary.LittleEndian.Uint64(head[2*word:])&k.masks[2] != k.words[2] ||
+		binary.LittleEndian.Uint64(head[3*word:])&k.masks[3] != k.words[3]) {
 		return 0
-	}
-	if k.count > 1 {
-		if binary.LittleEndian.Uint64(head[8:])&k.masks[1] != k.words[1] {
-			return 0
-		}
-		if k.count > 2 && (binary.LittleEndian.Uint64(head[16:])&k.masks[2] != k.words[2] ||
-			binary.LittleEndian.Uint64(head[24:])&k.masks[3] != k.words[3]) {
-			return 0
-		}
 	}
 	return i + len(k.token)
+}
+
+// matchSlowly is match near the end of a text, and for long keys.
+func (k *keyRule) matchSlowly(b []byte, i int) int {
+	if at(b, i, k.token) {
+		return i + len(k.token)
+	}
+	return 0
 }
 
 // find looks for the key at i in the object that opened at start. Of a key that
@@ -565,11 +600,11 @@ func (a *Acceptor) find(o *objectRule, i, start, unknown int) (found, next int) 
 		return 0, -1 // an escape, or worse: the key may be written in another way
 	}
 	name := b[begin:end]
-	i = skipSpace(b, end+1)
+	i = a.space(end + 1)
 	if i >= len(b) || b[i] != ':' {
 		return 0, -1
 	}
-	i = skipSpace(b, i+1)
+	i = a.space(i + 1)
 	if len(o.keys) > 0 {
 		if j := o.lookup(b, begin, name); j >= 0 {
 			return j, i
@@ -644,7 +679,7 @@ func (a *Acceptor) skip(i, depth int) int {
 		}
 		return -1
 	case '[':
-		i = skipSpace(b, i+1)
+		i = a.space(i + 1)
 		if i < len(b) && b[i] == ']' {
 			return i + 1
 		}
@@ -652,11 +687,11 @@ func (a *Acceptor) skip(i, depth int) int {
 			if i = a.skip(i, depth+1); i < 0 {
 				return -1
 			}
-			i = skipSpace(b, i)
+			i = a.space(i)
 			if i >= len(b) || b[i] != ',' {
 				break
 			}
-			i = skipSpace(b, i+1)
+			i = a.space(i + 1)
 		}
 		if i >= len(b) || b[i] != ']' {
 			return -1
@@ -680,7 +715,7 @@ func (a *Acceptor) skipObject(i, depth int) int {
 	b := a.text
 	var keys [maxSkipKeys][2]int
 	n := 0
-	i = skipSpace(b, i+1)
+	i = a.space(i + 1)
 	if i < len(b) && b[i] == '}' {
 		return i + 1
 	}
@@ -700,14 +735,14 @@ func (a *Acceptor) skipObject(i, depth int) int {
 		}
 		keys[n] = [2]int{begin, end}
 		n++
-		i = skipSpace(b, end+1)
+		i = a.space(end + 1)
 		if i >= len(b) || b[i] != ':' {
 			return -1
 		}
-		if i = a.skip(skipSpace(b, i+1), depth+1); i < 0 {
+		if i = a.skip(a.space(i+1), depth+1); i < 0 {
 			return -1
 		}
-		i = skipSpace(b, i)
+		i = a.space(i)
 		if i >= len(b) {
 			return -1
 		}
@@ -717,22 +752,42 @@ func (a *Acceptor) skipObject(i, depth int) int {
 		if b[i] != ',' {
 			return -1
 		}
-		i = skipSpace(b, i+1)
+		i = a.space(i + 1)
 	}
+}
+
+// of asks the test.
+func (t *textTest) of(text []byte) truth {
+	switch t.kind {
+	case phoneTest:
+		return isPhone(text)
+	case uriTest:
+		return isURI(text)
+	case emailTest:
+		return isEmail(text)
+	case dateTimeTest:
+		return isDateTime(text)
+	case suffixTest:
+		return truthOf(bytes.HasSuffix(text, t.suffix))
+	case patternTest:
+		return truthOf(t.pattern.Match(text))
+	case noTest:
+	}
+	return unsure
 }
 
 // formatTest returns the test of a format that warns. Each says yes or no only
 // where the authority is known to agree.
-func formatTest(f *jsonschema.Format) func([]byte) truth {
+func formatTest(f *jsonschema.Format) testKind {
 	switch f.Name {
 	case phone.Name:
-		return isPhone
+		return phoneTest
 	case "uri":
-		return isURI
+		return uriTest
 	case "email":
-		return isEmail
+		return emailTest
 	}
-	return func([]byte) truth { return unsure }
+	return noTest
 }
 
 // isPhone is the pattern e164 by hand.
@@ -741,12 +796,22 @@ func isPhone(text []byte) truth {
 	if len(text) < shortest || len(text) > longest || text[0] != '+' || text[1] == '0' {
 		return fails
 	}
+	if len(text) > word {
+		// The first 8 digits and the last 8, which may be partly the same.
+		return truthOf(digits(binary.LittleEndian.Uint64(text[1:])) && digits(binary.LittleEndian.Uint64(text[len(text)-word:])))
+	}
 	for _, c := range text[1:] {
 		if c-'0' > 9 {
 			return fails
 		}
 	}
 	return holds
+}
+
+// digits reports whether all bytes of a word are decimal digits.
+func digits(w uint64) bool {
+	const zeros, sixes, upper = ones * '0', ones * 6, ones * 0xf0
+	return w&upper == zeros && (w+sixes)&upper == zeros
 }
 
 // isURI knows http and https URLs of plain characters. A text without a colon

@@ -1,6 +1,6 @@
 package schema
 
-import "bytes"
+import "slices"
 
 // FindString returns what stands between the quotes of the string that a
 // top-level member has, in the object that text begins with, without reading
@@ -18,7 +18,9 @@ func FindString(text []byte, quotedName string) []byte {
 			return nil
 		}
 		wanted := at(text, i, quotedName)
-		if i = passString(text, i+1); i < 0 {
+		if wanted {
+			i += len(quotedName)
+		} else if i = passString(text, i+1); i < 0 {
 			return nil
 		}
 		i = skipSpace(text, i)
@@ -102,49 +104,80 @@ func passValue(b []byte, i int) int {
 	return -1
 }
 
-// Members reads the object that text begins with as JSON, and calls found with
-// the name of each top-level member, without its quotes, and the bytes of its
-// value. It returns where the object ends, or -1 when the text is not an object
-// or is too odd to be read in one pass; [Parse] reads any.
-func Members(text []byte, found func(name, value []byte)) (end int) {
-	var a Acceptor
-	a.text = text
-	i := skipSpace(text, 0)
-	if i >= len(text) || text[i] != '{' {
+// An ObjectReader reads objects that are mostly alike, such as the records of a
+// capture: their top-level members, in one pass in which everything is checked
+// to be JSON. It learns in which order keys come. One goroutine uses it at a
+// time.
+type ObjectReader struct {
+	// Names are the members that are wanted, and Values, in the same order,
+	// those of the last object, as they are written; nil where there is none.
+	Names  []string
+	Values [][]byte
+
+	// Unquote is the index of the name whose string is unquoted on the way,
+	// and Text what it says.
+	Unquote int
+	Text    []byte
+
+	acceptor Acceptor
+	keys     []objectKey // in the order in which they came before
+	n        int         // of keys in the object that is being read
+}
+
+type objectKey struct {
+	name   string
+	wanted int    // index of the name, or -1
+	value  []byte // of an object, as it was the last time: headers repeat
+}
+
+// InLine reports whether the last object was written in one line.
+func (r *ObjectReader) InLine() bool { return !r.acceptor.broken }
+
+// Read reads the object that text begins with and returns where it ends, or -1
+// when the text is not an object, or is too odd for one pass; [Parse] reads any.
+func (r *ObjectReader) Read(text []byte) (end int) {
+	a := &r.acceptor
+	a.text, a.broken, a.depth = text, false, 0
+	a.drifts = a.drifts[:0]
+	if len(r.Values) != len(r.Names) {
+		r.Values = make([][]byte, len(r.Names))
+	}
+	clear(r.Values)
+	if len(text) == 0 || text[0] != '{' {
 		return -1
 	}
-	i = skipSpace(text, i+1)
+	i := a.space(1)
 	if i < len(text) && text[i] == '}' {
 		return i + 1
 	}
-	var seen [maxSkipKeys][]byte
 	for n := 0; ; n++ {
-		if i >= len(text) || text[i] != '"' || n == maxSkipKeys {
+		k, next := r.key(n, i)
+		if next < 0 {
 			return -1
 		}
-		begin := i + 1
-		quote := plain(text, begin)
-		if quote >= len(text) || text[quote] != '"' {
+		i = next
+		begin := i
+		switch {
+		case i >= len(text):
 			return -1
-		}
-		name := text[begin:quote]
-		for _, other := range seen[:n] {
-			if bytes.Equal(other, name) {
-				return -1
+		case text[i] == '"' && k.wanted == r.Unquote:
+			r.Text, i = unquote(r.Text[:0], text, i)
+		case text[i] == '{' && len(k.value) > 0 && len(text)-i >= len(k.value) && string(text[i:i+len(k.value)]) == string(k.value):
+			i += len(k.value) // it was looked at before
+		case text[i] == '{':
+			if i = a.skip(i, 0); i > 0 && !a.broken {
+				k.value = append(k.value[:0], text[begin:i]...)
 			}
+		default:
+			i = a.skip(i, 0)
 		}
-		seen[n] = name
-		i = skipSpace(text, quote+1)
-		if i >= len(text) || text[i] != ':' {
+		if i < 0 {
 			return -1
 		}
-		i = skipSpace(text, i+1)
-		value := i
-		if i = a.skip(i, 0); i < 0 {
-			return -1
+		if k.wanted >= 0 {
+			r.Values[k.wanted] = text[begin:i]
 		}
-		found(name, text[value:i])
-		i = skipSpace(text, i)
+		i = a.space(i)
 		if i >= len(text) {
 			return -1
 		}
@@ -154,6 +187,38 @@ func Members(text []byte, found func(name, value []byte)) (end int) {
 		if text[i] != ',' {
 			return -1
 		}
-		i = skipSpace(text, i+1)
+		i = a.space(i + 1)
 	}
+}
+
+// key reads the n-th key, at i, and returns where its value begins, or -1.
+func (r *ObjectReader) key(n, i int) (k *objectKey, next int) {
+	a := &r.acceptor
+	b := a.text
+	if i >= len(b) || b[i] != '"' || n == maxSkipKeys {
+		return nil, -1
+	}
+	i++
+	if n < len(r.keys) && at(b, i, r.keys[n].name) && i+len(r.keys[n].name) < len(b) && b[i+len(r.keys[n].name)] == '"' {
+		i += len(r.keys[n].name) // as it was before, and so not one of the others
+	} else {
+		quote := plain(b, i)
+		if quote >= len(b) || b[quote] != '"' {
+			return nil, -1
+		}
+		name := string(b[i:quote])
+		r.keys = r.keys[:min(n, len(r.keys))]
+		for _, other := range r.keys {
+			if other.name == name {
+				return nil, -1
+			}
+		}
+		r.keys = append(r.keys, objectKey{name: name, wanted: slices.Index(r.Names, name)})
+		i = quote
+	}
+	i = a.space(i + 1)
+	if i >= len(b) || b[i] != ':' {
+		return nil, -1
+	}
+	return &r.keys[n], a.space(i + 1)
 }

@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"bytes"
 	"encoding/binary"
 	"math/big"
 	"math/bits"
@@ -47,15 +46,32 @@ type textRule struct {
 	checks   []textTest // keywords that fail
 	formats  []textTest // formats that warn
 	simple   bool       // anything will do
-	pointer  string     // to the string
+	// The two most frequent rules go without [Acceptor.judge].
+	notEmpty  bool   // only a minimum of 1
+	onlyPhone bool   // a phone number, and at most that minimum
+	pointer   string // to the string
 }
 
 // A textTest says of text that a keyword holds, that it does not, or that it
 // is not sure.
 type textTest struct {
-	key  uint64 // of the drift, for a format
-	test func(text []byte) truth
+	kind    testKind
+	key     uint64 // of the drift, for a format
+	suffix  []byte
+	pattern *regexp.Regexp
 }
+
+type testKind uint8
+
+const (
+	noTest testKind = iota // always unsure
+	phoneTest
+	uriTest
+	emailTest
+	dateTimeTest
+	suffixTest
+	patternTest
+)
 
 type truth uint8
 
@@ -162,9 +178,12 @@ func (b *builder) rule(sh *shape) *rule {
 	}
 	for _, f := range sh.formats {
 		b.formats++
-		text.formats = append(text.formats, textTest{formatKey | b.formats<<1, formatTest(f)})
+		text.formats = append(text.formats, textTest{kind: formatTest(f), key: formatKey | b.formats<<1})
 		text.pointer = pointerOf(b.path)
 	}
+	bare := text.max == noLimit && text.oneOf == nil && len(text.checks) == 0 && text.min <= 1
+	text.notEmpty = bare && len(text.formats) == 0
+	text.onlyPhone = bare && len(text.formats) == 1 && text.formats[0].kind == phoneTest
 	text.simple = text.min == 0 && text.max == noLimit && text.oneOf == nil && len(text.checks)+len(text.formats) == 0
 	r.text, r.number = &text, &number
 	array.item = b.at("*", sh.rest)
@@ -222,10 +241,10 @@ func (b *builder) narrow(r *rule, sch *jsonschema.Schema, text *textRule, number
 		text.max = min(text.max, *sch.MaxLength)
 	}
 	if sch.Pattern != nil {
-		text.checks = append(text.checks, patternTest(sch.Pattern.String()))
+		text.checks = append(text.checks, testOf(sch.Pattern.String()))
 	}
 	if sch.Format != nil { // the asserted one: see survey
-		text.checks = append(text.checks, textTest{test: isDateTime})
+		text.checks = append(text.checks, textTest{kind: dateTimeTest})
 	}
 	if sch.Minimum != nil {
 		number.min = max(number.min, b.bound(sch.Minimum, 0, +1))
@@ -386,19 +405,18 @@ func log2(n int) uint {
 	return k
 }
 
-// patternTest returns the test of a pattern. One that only looks for a text at
-// either end needs no regular expression.
-func patternTest(pattern string) textTest {
+// testOf returns the test of a pattern. One that only looks for a text at the end
+// needs no regular expression.
+func testOf(pattern string) textTest {
 	re, err := regexp.Compile(pattern)
 	if err != nil {
-		return textTest{test: func([]byte) truth { return unsure }}
+		return textTest{}
 	}
 	if parsed, err := syntax.Parse(pattern, syntax.Perl); err == nil && parsed.Op == syntax.OpConcat && len(parsed.Sub) == 2 &&
 		parsed.Sub[0].Op == syntax.OpLiteral && parsed.Sub[0].Flags&syntax.FoldCase == 0 && parsed.Sub[1].Op == syntax.OpEndText {
-		suffix := []byte(string(parsed.Sub[0].Rune))
-		return textTest{test: func(text []byte) truth { return truthOf(bytes.HasSuffix(text, suffix)) }}
+		return textTest{kind: suffixTest, suffix: []byte(string(parsed.Sub[0].Rune))}
 	}
-	return textTest{test: func(text []byte) truth { return truthOf(re.Match(text)) }}
+	return textTest{kind: patternTest, pattern: re}
 }
 
 func truthOf(b bool) truth {

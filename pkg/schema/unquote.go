@@ -1,6 +1,9 @@
 package schema
 
 import (
+	"encoding/binary"
+	"math/bits"
+	"slices"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -8,28 +11,68 @@ import (
 // Unquote appends the text of a JSON string, given with its quotes, to dst. It
 // reports false for anything that is not such a string.
 func Unquote(dst, source []byte) ([]byte, bool) {
-	if len(source) < 2 || source[0] != '"' || source[len(source)-1] != '"' {
+	if len(source) == 0 || source[0] != '"' {
 		return dst, false
 	}
-	b := source[1 : len(source)-1]
-	for i := 0; i < len(b); {
-		j := plain(b, i)
-		for j < len(b) && b[j] >= utf8.RuneSelf {
-			j = plain(b, j+1)
+	dst, end := unquote(dst, source, 0)
+	return dst, end == len(source)
+}
+
+// unquote appends the text of the string that opens at i to dst, and returns
+// where it ends, or -1 when it is not a JSON string.
+func unquote(dst, b []byte, i int) (text []byte, end int) {
+	i++
+	n := len(dst)
+	for {
+		// Words are copied whole, and what is too much of one is written over.
+		for len(b)-i >= word {
+			if cap(dst)-n < word {
+				dst = slices.Grow(dst[:n], max(cap(dst), len(b)-i))
+			}
+			w := binary.LittleEndian.Uint64(b[i:])
+			binary.LittleEndian.PutUint64(dst[n:n+word], w)
+			if m := specials(w); m != 0 {
+				plain := bits.TrailingZeros64(m) >> 3
+				i += plain
+				n += plain
+				break
+			}
+			i += word
+			n += word
 		}
-		dst = append(dst, b[i:j]...)
-		if j == len(b) {
-			break
+		dst = dst[:n]
+		if i >= len(b) {
+			return dst, -1
 		}
-		if b[j] != '\\' {
-			return dst, false
+		switch c := b[i]; {
+		case c == '"':
+			return dst, i + 1
+		case c == '\\':
+			next := escape1(b, i)
+			if next < 0 {
+				return dst, -1
+			}
+			if e := b[i+1]; e == '"' || e == '\\' || e == '/' {
+				dst = append(dst, e)
+			} else {
+				dst = appendEscape(dst, b[i:next])
+			}
+			i = next
+		case c < ' ':
+			return dst, -1
+		case c < utf8.RuneSelf: // less than a word is left
+			dst = append(dst, c)
+			i++
+		default:
+			r, size := utf8.DecodeRune(b[i:])
+			if r == utf8.RuneError && size == 1 {
+				return dst, -1
+			}
+			dst = append(dst, b[i:i+size]...)
+			i += size
 		}
-		if i = escape1(b, j); i < 0 {
-			return dst, false
-		}
-		dst = appendEscape(dst, b[j:i])
+		n = len(dst)
 	}
-	return dst, true
 }
 
 // appendEscape appends what a valid escape stands for.

@@ -3,6 +3,7 @@ package validate
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -115,12 +116,14 @@ type worker struct {
 	types   []typeState // by the types of the catalog
 	cache   [cacheSize]*typeState
 	known   map[driftID]*Like
-	body    []byte   // of a record
-	members [][]byte // of a record, by the names that are asked for
-	member  func(name string) []byte
+	record  schema.ObjectReader
+	member  func(name string) []byte // of the last record
 }
 
-const cacheSize = 64 // a power of two
+const (
+	cacheBits = 6
+	cacheSize = 1 << cacheBits
+)
 
 type typeState struct {
 	typ      *webhook.Type
@@ -136,10 +139,11 @@ type driftID struct {
 }
 
 func (c *Checker) newWorker(tally *Tally) *worker {
-	w := &worker{checker: c, tally: tally, known: map[driftID]*Like{}, members: make([][]byte, len(c.options.RecordNames))}
+	w := &worker{checker: c, tally: tally, known: map[driftID]*Like{}}
+	w.record = schema.ObjectReader{Names: c.options.RecordNames, Unquote: slices.Index(c.options.RecordNames, c.options.RecordBody)}
 	w.member = func(name string) []byte {
 		if i := slices.Index(c.options.RecordNames, name); i >= 0 {
-			return w.members[i]
+			return w.record.Values[i]
 		}
 		return nil
 	}
@@ -531,15 +535,9 @@ func (w *worker) lines(ch *chunk) {
 			return
 		}
 		longest := w.checker.maxPayload()
-		limit, inLine := min(ch.end-i, longest), false
-		if ch.strict {
-			if line := bytes.IndexByte(ch.text[i:ch.end], '\n'); line >= 0 {
-				limit, inLine = min(line, longest), true
-			}
-		}
 		switch ch.text[i] {
 		case '{':
-			if end, quiet := w.accept(ch, ch.text[i:], limit); quiet {
+			if end, quiet := w.accept(ch, ch.text[i:], min(ch.end-i, longest)); quiet {
 				i += end
 				continue
 			}
@@ -551,15 +549,18 @@ func (w *worker) lines(ch *chunk) {
 		at = i
 		s := scanner{column: pos.Column, scalar: ch.text[i] != '{'}
 		text := ch.text[i:]
-		if inLine {
-			text = text[:bytes.IndexByte(text, '\n')]
+		line := -1
+		if ch.strict {
+			if line = bytes.IndexByte(text, '\n'); line >= 0 {
+				text = text[:line]
+			}
 		}
 		end, done := s.scan(text)
 		switch {
 		case end > longest:
 			ch.rest = i
 			return
-		case inLine:
+		case line >= 0:
 		case !done && ch.last && s.candidate > 0:
 			end = s.candidate
 		case !done && !ch.last, i+end > ch.end:
@@ -586,7 +587,7 @@ func (w *worker) accept(ch *chunk, text []byte, limit int) (end int, quiet bool)
 		return 0, false
 	}
 	end, said := t.acceptor.Accept(text)
-	if end > limit || said == schema.Unsure || said == schema.Warned && !w.count(ch, t) {
+	if end > limit || said == schema.Unsure || ch.strict && !t.acceptor.InLine() || said == schema.Warned && !w.count(ch, t) {
 		return 0, false
 	}
 	ch.count++
@@ -595,17 +596,8 @@ func (w *worker) accept(ch *chunk, text []byte, limit int) (end int, quiet bool)
 
 // acceptRecord is accept for a record.
 func (w *worker) acceptRecord(ch *chunk, text []byte, limit int) (end int, quiet bool) {
-	clear(w.members)
-	names := w.checker.options.RecordNames
-	end = schema.Members(text, func(name, value []byte) {
-		for i := range names {
-			if names[i] == string(name) {
-				w.members[i] = value
-				return
-			}
-		}
-	})
-	if end < 0 || end > limit {
+	end = w.record.Read(text)
+	if end < 0 || end > limit || ch.strict && !w.record.InLine() {
 		return 0, false
 	}
 	rec, ok := w.checker.options.Record(w.member)
@@ -615,16 +607,13 @@ func (w *worker) acceptRecord(ch *chunk, text []byte, limit int) (end int, quiet
 	case !ok || rec.Err != nil || rec.Base64:
 		return 0, false
 	}
-	w.body, ok = schema.Unquote(w.body[:0], rec.Body)
-	if !ok {
-		return 0, false
-	}
-	t := w.identify(w.body)
+	body := w.record.Text
+	t := w.identify(body)
 	if t == nil || t.acceptor == nil {
 		return 0, false
 	}
-	n, said := t.acceptor.Accept(w.body)
-	if said == schema.Unsure || len(bytes.TrimRight(w.body[n:], whitespace)) > 0 || said == schema.Warned && !w.count(ch, t) {
+	n, said := t.acceptor.Accept(body)
+	if said == schema.Unsure || len(bytes.TrimRight(body[n:], whitespace)) > 0 || said == schema.Warned && !w.count(ch, t) {
 		return 0, false
 	}
 	ch.count++
@@ -697,11 +686,16 @@ func (w *worker) identify(text []byte) *typeState {
 
 // hashName spreads names over the cache.
 func hashName(name []byte, property int) int {
-	h := uint32(len(name)) + uint32(property)*7 //nolint:gosec // both are small
-	for _, c := range name[max(0, len(name)-8):] {
-		h = h*31 + uint32(c)
+	const multiplier = 0x9e3779b97f4a7c15
+	h := uint64(len(name)) + uint64(property)<<8 //nolint:gosec // both are small
+	if len(name) >= 8 {
+		h ^= binary.LittleEndian.Uint64(name[len(name)-8:])
+	} else {
+		for _, c := range name {
+			h = h<<8 ^ uint64(c)
+		}
 	}
-	return int(h % cacheSize)
+	return int(h * multiplier >> (64 - cacheBits)) //nolint:gosec // some bits
 }
 
 // ready makes the acceptor of a type when it is first asked for.

@@ -40,10 +40,12 @@ type Options struct {
 	// Record recognises payloads that are records of a delivery, of which the
 	// body is judged. It is asked with a function that returns a top-level
 	// member as it is written, or nil, and says whether this is a record. Nil
-	// recognises none. RecordNames are the members that it asks for, and
-	// RecordPrefix is what most records begin with.
+	// recognises none. RecordNames are the members that it asks for,
+	// RecordBody is the one that mostly has the body, and RecordPrefix is what
+	// most records begin with.
 	Record       func(get func(name string) []byte) (Record, bool)
 	RecordNames  []string
+	RecordBody   string
 	RecordPrefix string
 
 	// Brief is how many problems of a [Group] have to be emitted by Read; of
