@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -88,6 +89,11 @@ func (a *app) validate(ctx context.Context, paths []string, o validateOptions) e
 	if err != nil {
 		return err
 	}
+	if a.env.Getenv("GOGC") == "" {
+		// What is explained is garbage at once. To collect it less often
+		// costs some 10 MB and saves a third of the time.
+		defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
+	}
 	v := validation{app: a, checker: checker, out: out}
 	err = v.paths(ctx, paths)
 	if err == nil {
@@ -103,6 +109,9 @@ func (a *app) validate(ctx context.Context, paths []string, o validateOptions) e
 	}
 	return nil
 }
+
+// gcPercent is the garbage collector's target while payloads are judged.
+const gcPercent = 300
 
 // A validation is one run of validate.
 type validation struct {

@@ -1,6 +1,9 @@
 package schema
 
-import "slices"
+import (
+	"bytes"
+	"slices"
+)
 
 // FindString returns what stands between the quotes of the string that a
 // top-level member has, in the object that text begins with, without reading
@@ -121,7 +124,6 @@ type ObjectReader struct {
 
 	acceptor Acceptor
 	keys     []objectKey // in the order in which they came before
-	n        int         // of keys in the object that is being read
 }
 
 type objectKey struct {
@@ -162,7 +164,7 @@ func (r *ObjectReader) Read(text []byte) (end int) {
 			return -1
 		case text[i] == '"' && k.wanted == r.Unquote:
 			r.Text, i = unquote(r.Text[:0], text, i)
-		case text[i] == '{' && len(k.value) > 0 && len(text)-i >= len(k.value) && string(text[i:i+len(k.value)]) == string(k.value):
+		case text[i] == '{' && len(k.value) > 0 && len(text)-i >= len(k.value) && bytes.Equal(text[i:i+len(k.value)], k.value):
 			i += len(k.value) // it was looked at before
 		case text[i] == '{':
 			if i = a.skip(i, 0); i > 0 && !a.broken {

@@ -695,7 +695,7 @@ func hashName(name []byte, property int) int {
 			h = h<<8 ^ uint64(c)
 		}
 	}
-	return int(h * multiplier >> (64 - cacheBits)) //nolint:gosec // some bits
+	return int(h * multiplier >> (64 - cacheBits))
 }
 
 // ready makes the acceptor of a type when it is first asked for.
