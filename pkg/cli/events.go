@@ -25,9 +25,9 @@ func (a *app) eventsCommand() *cobra.Command {
 		Long: `Show the event types: when each fires and how many fields it has.
 
 With a name, show when the event fires, its fields, and the sample payload.`,
-		Example: `  jc-webhooks events
-  jc-webhooks events call.completed
-  jc-webhooks events call.completed --sample > payload.json`,
+		Example: examples(`  jc-webhooks events
+  jc-webhooks events {2}
+  jc-webhooks events {2} --sample > payload.json`),
 		Args:              maximumArgs(1, "one event type at a time"),
 		ValidArgsFunction: a.completeEvents,
 		RunE: func(_ *cobra.Command, args []string) error {

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -65,11 +66,11 @@ func (a *app) root() *cobra.Command {
 
 For people who build handlers of JustCall's events: send documented events to
 a handler, see what arrives, and let CI judge captured payloads.`,
-		Example: `  jc-webhooks demo                                 # the whole tool at work
-  jc-webhooks listen                               # in one terminal
-  jc-webhooks send call.completed                  # in another one
-  jc-webhooks send --all --to localhost:3000/hooks # your handler
-  jc-webhooks validate captured.ndjson             # in CI`,
+		Example: examples(`  jc-webhooks demo                    # the whole tool at work
+  jc-webhooks listen                  # in one terminal
+  jc-webhooks send {2}     # in another one
+  jc-webhooks send --all --to 3000    # to your handler on port 3000
+  jc-webhooks validate events.ndjson  # in CI`),
 		Version:       versionText(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -114,6 +115,16 @@ a handler, see what arrives, and let CI judge captured payloads.`,
 
 	root.AddCommand(a.demoCommand(), a.eventsCommand(), a.sendCommand(), a.listenCommand(), a.validateCommand())
 	return root
+}
+
+// examples fills the names of bundled event types into a text: {1} is the first.
+func examples(text string) string {
+	files, err := fs.Glob(fixtures.FS, "*.schema.json")
+	must(err)
+	for i, file := range files {
+		text = strings.ReplaceAll(text, "{"+strconv.Itoa(i+1)+"}", strings.TrimSuffix(file, ".schema.json"))
+	}
+	return text
 }
 
 // An enum is a flag with a few values; it refuses others.

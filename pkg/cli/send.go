@@ -47,10 +47,10 @@ func (a *app) sendCommand() *cobra.Command {
 Without --to they go to $JC_WEBHOOKS_TO, else to %s, where listen is.
 The exit code is 1 when a delivery was not acknowledged with a 2xx status.
 Redirects are reported and not followed.`, defaultURL),
-		Example: `  jc-webhooks send call.completed
-  jc-webhooks send call.answered call.completed --fresh --to localhost:3000/hooks
-  jc-webhooks send call.completed --set data.duration=42 --set data.agent_id=null
-  jc-webhooks send --file payload.json --to 3000`,
+		Example: examples(`  jc-webhooks send {2}
+  jc-webhooks send {1} {2} --fresh --to localhost:3000/hooks
+  jc-webhooks send {2} --set data.duration=42 --set data.agent_id=null
+  jc-webhooks send --file payload.json --to 3000`),
 		ValidArgsFunction: a.completeEvents,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.send(cmd.Context(), args, o)
