@@ -36,6 +36,9 @@ type listenOptions struct {
 	readyFile       string
 	maxBody         int64
 	compact, asJSON bool
+	record          string
+	capture         capture.Options
+	rotate          byteSize
 }
 
 func (a *app) listenCommand() *cobra.Command {
@@ -52,7 +55,8 @@ The first Ctrl-C ends it well: requests under way are finished and counted. A
 second one ends it at once.`,
 		Example: `  jc-webhooks listen
   jc-webhooks listen --port 0 --ready-file url.txt
-  jc-webhooks listen --json > events.ndjson`,
+  jc-webhooks listen --json > events.ndjson
+  jc-webhooks listen --record capture.ndjson`,
 		Args: maximumArgs(0, "listen takes no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.listen(cmd.Context(), o) },
 	}
@@ -63,6 +67,10 @@ second one ends it at once.`,
 	f.Int64Var(&o.maxBody, "max-body", listen.DefaultMaxBody, "longest body that is accepted, in `bytes`; a longer one gets 413")
 	f.BoolVar(&o.compact, "compact", false, "print one line per event")
 	f.BoolVar(&o.asJSON, "json", false, "write one JSON object per event, the body in it to the byte")
+	f.StringVar(&o.record, "record", "", "append every request to this `file`, a capture, before it is answered")
+	f.BoolVar(&o.capture.Secrets, "record-secrets", false, "record the values of Authorization and Cookie headers too")
+	f.BoolVar(&o.capture.Sync, "fsync", false, "answer only when the disk has the record")
+	f.Var(&o.rotate, "rotate", "begin a new file when the capture has this `size`, such as 100MB")
 	cmd.MarkFlagsMutuallyExclusive("compact", "json")
 	return cmd
 }
@@ -78,6 +86,15 @@ func (a *app) listen(ctx context.Context, o listenOptions) error {
 	}
 	if o.maxBody < 1 {
 		return usage("", "the longest body, %d bytes, is not above 0", o.maxBody)
+	}
+	var sinks []listen.Sink
+	recorder, err := a.openCapture(&o)
+	if err != nil {
+		return err
+	}
+	if recorder != nil {
+		defer recorder.Close() //nolint:errcheck // every record was written when its delivery was answered
+		sinks = append(sinks, a.recordTo(recorder))
 	}
 	ln, err := bind(ctx, o)
 	if err != nil {
@@ -102,7 +119,10 @@ func (a *app) listen(ctx context.Context, o listenOptions) error {
 	}
 	a.announce(ln, url)
 	queue := listen.NewQueue()
-	server := &listen.Server{Sinks: []listen.Sink{queue.Put}, MaxBody: o.maxBody, Now: a.env.Now, Refused: a.sayRefused}
+	server := &listen.Server{Sinks: append(sinks, queue.Put), MaxBody: o.maxBody, Now: a.env.Now, Refused: a.sayRefused}
+	if recorder != nil {
+		server.LastID, server.Settle = recorder.LastID(), recorder.Settle
+	}
 	printed := make(chan error, 1)
 	go func() {
 		printErr := queue.Each(p.print)

@@ -52,6 +52,14 @@ type Server struct {
 	// Sinks take every delivery, one after the other.
 	Sinks []Sink
 
+	// Settle, when it is set, is called after the sinks have taken a delivery
+	// and before it is answered, by several goroutines at a time. When it
+	// fails, the answer is 503.
+	Settle func() error
+
+	// LastID is the ID of the last delivery before the server was started.
+	LastID uint64
+
 	// Refused, when it is set, is told of every request that was not
 	// accepted. It can be called by several goroutines.
 	Refused func(Refusal)
@@ -62,8 +70,7 @@ type Server struct {
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 
-	mu     sync.Mutex
-	lastID uint64
+	mu sync.Mutex
 }
 
 // Serve answers requests on ln until ctx is done. Then it accepts no more,
@@ -154,7 +161,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Header:     r.Header,
 		Body:       body,
 	}
-	if err := s.hand(r.Context(), d); err != nil {
+	err = s.hand(r.Context(), d)
+	if err == nil && s.Settle != nil {
+		err = s.Settle()
+	}
+	if err != nil {
 		w.Header().Set("Retry-After", "10")
 		s.refuse(w, r, http.StatusServiceUnavailable, "not recorded")
 		return
@@ -168,8 +179,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Server) hand(ctx context.Context, d *webhook.Delivery) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.lastID++
-	d.ID = s.lastID
+	s.LastID++
+	d.ID = s.LastID
 	d.Received = s.now()
 	for _, sink := range s.Sinks {
 		if err := sink(ctx, d); err != nil {

@@ -1,0 +1,336 @@
+package capture
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/jc-webhooks/jc-webhooks/pkg/webhook"
+)
+
+// ErrLocked means that another process, or another Writer of this one, appends
+// to the capture.
+var ErrLocked = errors.New("another process is recording to it")
+
+// fileMode keeps captures to their owner: payloads have phone numbers in them.
+const fileMode = 0o600
+
+// Options say how a [Writer] records.
+type Options struct {
+	// Sync makes [Writer.Settle] wait until the disk has the records.
+	Sync bool
+
+	// Rotate is the size, in bytes, at which a new file is begun; 0 means
+	// never.
+	Rotate int64
+
+	// Secrets keeps the values of header fields that hold credentials.
+	Secrets bool
+}
+
+// A Writer appends records to a capture. It can be used by several goroutines.
+// A record is in the file, whole, when Append returns, so it outlives the
+// process; it outlives the machine when Settle returned in addition.
+type Writer struct {
+	options Options
+	path    string
+
+	mu     sync.Mutex // for what follows
+	file   *os.File
+	size   int64 // of the whole records in file
+	lastID uint64
+	buffer []byte
+	count  uint64 // of appended records
+
+	commit    sync.Mutex // for what follows
+	committed sync.Cond
+	syncing   bool
+	synced    uint64 // how many records the disk has
+}
+
+// A Recovery says what was found at the end of a capture.
+type Recovery struct {
+	// Torn is the file to which a last record without an end was moved; it
+	// is empty when there was none.
+	Torn string
+
+	// Bytes is how much was moved.
+	Bytes int64
+}
+
+// Create opens the capture at path for appending, or makes it, and locks it. A
+// last record that has no end, as a crash leaves it, is moved to a file beside
+// the capture; nothing else is touched. It fails with [ErrLocked] when somebody
+// else appends to it.
+func Create(path string, o Options) (*Writer, Recovery, error) {
+	w := &Writer{options: o, path: path}
+	w.committed.L = &w.commit
+	if err := w.open(os.O_CREATE); err != nil {
+		return nil, Recovery{}, err
+	}
+	r, err := w.recover()
+	if err != nil {
+		return nil, r, errors.Join(err, w.file.Close())
+	}
+	return w, r, nil
+}
+
+// open opens the file and locks it.
+func (w *Writer) open(flags int) error {
+	f, err := os.OpenFile(w.path, os.O_RDWR|os.O_APPEND|flags, fileMode)
+	if err != nil {
+		return err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = &fs.PathError{Op: "open", Path: w.path, Err: errors.New("not a regular file")}
+	}
+	if err == nil {
+		err = lock(f)
+	}
+	if err != nil {
+		return errors.Join(err, f.Close())
+	}
+	w.file, w.size = f, info.Size()
+	return nil
+}
+
+// recover finds the last id, and moves a last line without an end away.
+func (w *Writer) recover() (Recovery, error) {
+	tail, whole, err := w.tail()
+	if err != nil {
+		return Recovery{}, fmt.Errorf("read the end: %w", err)
+	}
+	var r Recovery
+	if len(tail) > 0 {
+		if r.Torn, err = setAside(w.path, tail); err != nil {
+			return r, fmt.Errorf("set the torn record aside: %w", err)
+		}
+		r.Bytes = int64(len(tail))
+		if err := w.file.Truncate(w.size - r.Bytes); err != nil {
+			return r, err
+		}
+		w.size -= r.Bytes
+	}
+	var last struct {
+		ID uint64 `json:"id"`
+	}
+	if json.Unmarshal(whole, &last) == nil {
+		w.lastID = last.ID
+	}
+	return r, nil
+}
+
+// tail returns the bytes behind the last line end, and the last whole line.
+func (w *Writer) tail() (torn, last []byte, err error) {
+	const step = 64 << 10
+	var text []byte
+	for at := w.size; ; {
+		// Two line ends make the last line known; a capture of one line has
+		// only one.
+		end := bytes.LastIndexByte(text, '\n')
+		begin := -1
+		if end >= 0 {
+			begin = bytes.LastIndexByte(text[:end], '\n')
+		}
+		if at == 0 || begin >= 0 {
+			if end < 0 {
+				return text, nil, nil
+			}
+			return text[end+1:], text[begin+1 : end], nil
+		}
+		n := min(at, step)
+		at -= n
+		part := make([]byte, n, n+int64(len(text)))
+		if _, err := io.ReadFull(io.NewSectionReader(w.file, at, n), part); err != nil {
+			return nil, nil, err
+		}
+		text = append(part, text...)
+	}
+}
+
+// setAside writes text to a new file beside path and returns its name.
+func setAside(path string, text []byte) (string, error) {
+	f, name, err := createBeside(path, ".torn")
+	if err != nil {
+		return "", err
+	}
+	_, err = f.Write(text)
+	return name, errors.Join(err, f.Close())
+}
+
+// maxBeside bounds the numbers in the names of files beside a capture.
+const maxBeside = 100_000
+
+// createBeside makes a file with a name of its own: path, a number, and the
+// extension of path, with infix before the number.
+func createBeside(path, infix string) (*os.File, string, error) {
+	ext := filepath.Ext(path)
+	for n := 1; n < maxBeside; n++ {
+		name := fmt.Sprintf("%s%s.%04d%s", strings.TrimSuffix(path, ext), infix, n, ext)
+		f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, fileMode) //nolint:gosec // it is beside the capture that the user names
+		if !errors.Is(err, fs.ErrExist) {
+			return f, name, err
+		}
+	}
+	return nil, "", fmt.Errorf("%s has too many files beside it", path)
+}
+
+// LastID is the ID of the last record, or 0. A receiver that goes on with the
+// next one has IDs that are unique in the capture.
+func (w *Writer) LastID() uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.lastID
+}
+
+// Append writes the record of a delivery that is answered with status. When it
+// fails, for example because the disk is full, the capture is as it was before,
+// and a later call may succeed.
+func (w *Writer) Append(d *webhook.Delivery, status int) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	redacted := *d
+	if !w.options.Secrets {
+		redacted.Header = redact(d.Header)
+	}
+	record, err := Append(w.buffer[:0], &redacted, status)
+	if err != nil {
+		return err
+	}
+	w.buffer = record
+	if w.file == nil { // a new file could not be begun, the last time
+		if err := w.open(os.O_CREATE); err != nil {
+			return err
+		}
+	}
+	if w.options.Rotate > 0 && w.size > 0 && w.size+int64(len(record)) > w.options.Rotate {
+		if err := w.rotate(); err != nil {
+			return fmt.Errorf("begin a new file: %w", err)
+		}
+	}
+	// What an earlier failure left behind has to go first: it would make
+	// this record part of a broken line.
+	if info, err := w.file.Stat(); err != nil {
+		return err
+	} else if info.Size() != w.size {
+		if err := w.file.Truncate(w.size); err != nil {
+			return err
+		}
+	}
+	if _, err := w.file.Write(record); err != nil {
+		return errors.Join(err, w.file.Truncate(w.size))
+	}
+	w.size += int64(len(record))
+	w.lastID = max(w.lastID, d.ID)
+	w.count++
+	return nil
+}
+
+// secretHeaders are the header fields whose values are not recorded.
+var secretHeaders = []string{"Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie"}
+
+// Redacted is what a record has instead of a secret.
+const Redacted = "[redacted]"
+
+func redact(header map[string][]string) map[string][]string {
+	var copied map[string][]string
+	for _, name := range secretHeaders {
+		values := header[name]
+		if len(values) == 0 {
+			continue
+		}
+		if copied == nil {
+			copied = make(map[string][]string, len(header))
+			for k, v := range header {
+				copied[k] = v
+			}
+		}
+		copied[name] = make([]string, len(values))
+		for i := range copied[name] {
+			copied[name][i] = Redacted
+		}
+	}
+	if copied == nil {
+		return header
+	}
+	return copied
+}
+
+// rotate gives the file a name with a number and begins a new one.
+func (w *Writer) rotate() error {
+	if w.options.Sync {
+		if err := w.file.Sync(); err != nil {
+			return err
+		}
+	}
+	f, name, err := createBeside(w.path, "")
+	if err != nil {
+		return err
+	}
+	// A file that is open cannot be renamed everywhere.
+	err = errors.Join(f.Close(), w.file.Close())
+	w.file = nil
+	if err == nil {
+		err = os.Rename(w.path, name)
+	}
+	if err != nil {
+		return err
+	}
+	return w.open(os.O_CREATE | os.O_EXCL)
+}
+
+// Settle waits until the disk has all records that were appended before, when
+// [Options.Sync] asks for that. Calls at the same time share one wait.
+func (w *Writer) Settle() error {
+	if !w.options.Sync {
+		return nil
+	}
+	w.mu.Lock()
+	mine := w.count
+	w.mu.Unlock()
+	w.commit.Lock()
+	defer w.commit.Unlock()
+	for w.synced < mine {
+		if w.syncing {
+			w.committed.Wait()
+			continue
+		}
+		w.syncing = true
+		w.commit.Unlock()
+		w.mu.Lock()
+		count, file := w.count, w.file
+		w.mu.Unlock()
+		var err error
+		if file != nil {
+			err = file.Sync()
+		}
+		w.commit.Lock()
+		w.syncing = false
+		if err == nil {
+			w.synced = max(w.synced, count)
+		}
+		w.committed.Broadcast()
+		if err != nil && !errors.Is(err, os.ErrClosed) { // closed: rotated, and synced before
+			return err
+		}
+	}
+	return nil
+}
+
+// Close closes the capture, after its records are on the disk.
+func (w *Writer) Close() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.file == nil {
+		return nil
+	}
+	return errors.Join(w.file.Sync(), w.file.Close())
+}
