@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -249,9 +250,7 @@ func redact(header map[string][]string) map[string][]string {
 		}
 		if copied == nil {
 			copied = make(map[string][]string, len(header))
-			for k, v := range header {
-				copied[k] = v
-			}
+			maps.Copy(copied, header)
 		}
 		copied[name] = make([]string, len(values))
 		for i := range copied[name] {

@@ -108,7 +108,7 @@ func TestWriterRotates(t *testing.T) {
 	path := filepath.Join(dir, "c.ndjson")
 	w, _ := create(t, path, capture.Options{Rotate: 1000, Sync: true})
 	for i := range 40 {
-		if err := errors.Join(w.Append(delivery(uint64(i+1)), 200), w.Settle()); err != nil { //nolint:gosec // small
+		if err := errors.Join(w.Append(delivery(uint64(i+1)), 200), w.Settle()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -138,7 +138,7 @@ func ExampleCreate() {
 		fmt.Println(err)
 		return
 	}
-	defer os.RemoveAll(dir)
+	defer os.RemoveAll(dir) //nolint:errcheck // it is a temporary folder
 	w, _, err := capture.Create(filepath.Join(dir, "capture.ndjson"), capture.Options{})
 	if err != nil {
 		fmt.Println(err)

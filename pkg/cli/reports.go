@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/jc-webhooks/jc-webhooks/pkg/report"
 	"github.com/jc-webhooks/jc-webhooks/pkg/validate"
@@ -14,8 +16,9 @@ import (
 // reports are the reporters of one run. The first error of one of them is kept:
 // it ends the run, while an error of a file that is read does not.
 type reports struct {
+	mu      sync.Mutex // a run that is interrupted flushes from another goroutine
 	list    []report.Reporter
-	files   []*os.File
+	files   []*reportFile
 	summary string // the file of a step summary
 	err     error
 }
@@ -76,9 +79,12 @@ func (a *app) openReports(o *validateOptions) (*reports, error) {
 			r.list = append(r.list, report.NewReporter(format, a.stdout, options))
 			continue
 		}
-		f, err := os.Create(file) //nolint:gosec // to write the file that the user names is the point
+		f, err := createReport(file)
 		if err != nil {
 			return nil, usage("", "create the %s report %s: %w", format, file, report.Cause(err))
+		}
+		if slices.ContainsFunc(r.files, func(other *reportFile) bool { return other.path == f.path }) {
+			return nil, usage("give each report a file of its own", "two reports would go to %s", file)
 		}
 		options.Style = report.Style{}
 		r.files = append(r.files, f)
@@ -87,8 +93,58 @@ func (a *app) openReports(o *validateOptions) (*reports, error) {
 	return r, nil
 }
 
+// A reportFile is written beside its place and put there when it is whole, so that
+// a report over its own input does not destroy it.
+type reportFile struct {
+	*os.File
+
+	path string // absolute
+}
+
+func createReport(name string) (*reportFile, error) {
+	path, err := filepath.Abs(name)
+	if err != nil {
+		return nil, err
+	}
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		// A device or a pipe is written to as it is.
+		f, openErr := os.OpenFile(path, os.O_WRONLY, 0) //nolint:gosec // to write what the user names is the point
+		return &reportFile{f, path}, openErr
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".report-*")
+	if err != nil {
+		return nil, err
+	}
+	return &reportFile{f, path}, nil
+}
+
+// finish puts the report in its place, or takes it away.
+func (f *reportFile) finish(good bool) error {
+	err := f.Close()
+	if f.Name() == f.path {
+		return err
+	}
+	const mode = 0o644 // what a file is made with; it has no more in it than its input
+	if err == nil && good {
+		err = errors.Join(os.Chmod(f.Name(), mode), os.Rename(f.Name(), f.path))
+	}
+	if err != nil || !good {
+		_ = os.Remove(f.Name()) // the first error is the one to tell
+	}
+	return err
+}
+
+// writes reports whether a file is one of the reports, or will be.
+func (r *reports) writes(name string) bool {
+	path, err := filepath.Abs(name)
+	return err == nil && slices.ContainsFunc(r.files, func(f *reportFile) bool { return f.path == path || f.Name() == path })
+}
+
 // each calls f with every reporter.
 func (r *reports) each(f func(report.Reporter) error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.err != nil {
 		return r.err
 	}
@@ -100,6 +156,10 @@ func (r *reports) each(f func(report.Reporter) error) error {
 	}
 	return nil
 }
+
+// flush writes out what was found so far; its error comes back with the next
+// call.
+func (r *reports) flush() { _ = r.each(func(one report.Reporter) error { return one.Flush() }) }
 
 func (r *reports) begin(file string) error {
 	return r.each(func(one report.Reporter) error { return one.Begin(file) })
@@ -113,11 +173,19 @@ func (r *reports) end(file string, s validate.Summary, cause error) error {
 	return r.each(func(one report.Reporter) error { return one.End(file, s, cause) })
 }
 
-// close ends the reports and writes the step summary.
-func (r *reports) close(t *validate.Tally) error {
-	err := r.each(func(one report.Reporter) error { return one.Close(t) })
+// close ends the reports and writes the step summary. Of a run that failed, what
+// was found until then is shown, and no file is left.
+func (r *reports) close(t *validate.Tally, failed error) error {
+	err := failed
+	if failed == nil {
+		err = r.each(func(one report.Reporter) error { return one.Close(t) })
+	} else {
+		r.flush()
+	}
 	for _, f := range r.files {
-		err = errors.Join(err, f.Close())
+		if finishErr := f.finish(err == nil); err == nil && finishErr != nil {
+			err = fmt.Errorf("write the report %s: %w", f.path, report.Cause(finishErr))
+		}
 	}
 	if r.summary != "" && err == nil {
 		err = appendFile(r.summary, report.Markdown(t))

@@ -158,13 +158,18 @@ func (a *app) printRequest(ctx context.Context, client *deliver.Client, d *webho
 	if err != nil {
 		return err
 	}
-	// The client turns off the compression that the transport asks for.
-	req.Header.Set("Accept-Encoding", "identity")
+	// The client turns off the compression that the dump would ask for.
+	plain := req.Header.Get("Accept-Encoding") == ""
+	if plain {
+		req.Header.Set("Accept-Encoding", "identity")
+	}
 	dump, err := httputil.DumpRequestOut(req, true)
 	if err != nil {
 		return err
 	}
-	dump = bytes.Replace(dump, []byte("Accept-Encoding: identity\r\n"), nil, 1)
+	if plain {
+		dump = bytes.Replace(dump, []byte("Accept-Encoding: identity\r\n"), nil, 1)
+	}
 	if !bytes.HasSuffix(dump, []byte("\n")) {
 		dump = append(dump, '\n')
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -85,6 +86,7 @@ func (a *app) validate(ctx context.Context, paths []string, o validateOptions) e
 		r, ok := capture.Inspect(get)
 		return validate.Record(r), ok
 	}
+	o.Idle = out.flush
 	checker, err := validate.NewChecker(c, o.Options)
 	if err != nil {
 		return err
@@ -95,10 +97,7 @@ func (a *app) validate(ctx context.Context, paths []string, o validateOptions) e
 		defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
 	}
 	v := validation{app: a, checker: checker, out: out}
-	err = v.paths(ctx, paths)
-	if err == nil {
-		err = out.close(&v.tally)
-	}
+	err = out.close(&v.tally, v.paths(ctx, paths))
 	switch {
 	case err != nil:
 		return err
@@ -132,6 +131,9 @@ func (v *validation) paths(ctx context.Context, paths []string) error {
 		before := v.tally.Payloads
 		unreadable := false
 		for name, err := range validate.Files([]string{path}) {
+			if name != path && v.out.writes(name) {
+				continue // a report within the folder that it is about
+			}
 			if err == nil {
 				err = v.file(ctx, name)
 			} else {
@@ -173,6 +175,8 @@ func (v *validation) read(ctx context.Context, name, label string) error {
 			return err
 		}
 		defer f.Close() //nolint:errcheck // it was only read
+		// An interrupt ends a read that waits, where that is possible.
+		defer context.AfterFunc(ctx, func() { _ = f.SetReadDeadline(time.Now()) })()
 		src = f
 	}
 	if f, ok := src.(*os.File); ok {

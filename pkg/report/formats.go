@@ -48,6 +48,8 @@ type ndjsonReporter struct{ out *bufio.Writer }
 
 func (*ndjsonReporter) Begin(string) error { return nil }
 
+func (r *ndjsonReporter) Flush() error { return r.out.Flush() }
+
 func (r *ndjsonReporter) Report(v *validate.Verdict) error {
 	for _, p := range verdictProblems(v) {
 		text, err := Marshal(p)
@@ -82,6 +84,8 @@ type githubReporter struct {
 }
 
 func (*githubReporter) Begin(string) error { return nil }
+
+func (r *githubReporter) Flush() error { return r.out.Flush() }
 
 var (
 	githubData     = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
@@ -160,6 +164,8 @@ type gitlabReporter struct {
 }
 
 func (*gitlabReporter) Begin(string) error { return nil }
+
+func (r *gitlabReporter) Flush() error { return r.out.Flush() }
 
 type gitlabIssue struct {
 	Description string         `json:"description"`
@@ -242,6 +248,8 @@ type sarifReporter struct {
 }
 
 func (*sarifReporter) Begin(string) error { return nil }
+
+func (r *sarifReporter) Flush() error { return r.out.Flush() }
 
 type sarifText struct {
 	Text string `json:"text"`
@@ -421,6 +429,8 @@ func (r *junitReporter) Begin(string) error {
 	r.start = r.now()
 	return nil
 }
+
+func (r *junitReporter) Flush() error { return r.out.Flush() }
 
 // attribute returns text for use between the quotes of an attribute, or as
 // content.

@@ -29,6 +29,9 @@ type Reporter interface {
 	// to the end.
 	End(file string, s validate.Summary, err error) error
 
+	// Flush writes out what was reported so far.
+	Flush() error
+
 	// Close writes what comes after the last file. It must be called once,
 	// whatever came before.
 	Close(t *validate.Tally) error
@@ -77,7 +80,7 @@ func NewReporter(format string, w io.Writer, o Options) Reporter {
 	case "gitlab":
 		return &gitlabReporter{out: out, dir: o.Dir}
 	}
-	return &textReporter{out: out, Options: o, start: o.Now(), shown: map[validate.Group]int{}}
+	return &textReporter{out: out, Options: o, start: o.Now()}
 }
 
 // textReporter writes a line per problem, file:line:col: severity: message, and
@@ -88,19 +91,18 @@ type textReporter struct {
 
 	out   *bufio.Writer
 	start time.Time
-	shown map[validate.Group]int
 }
 
 func (*textReporter) Begin(string) error { return nil }
+
+func (r *textReporter) Flush() error { return r.out.Flush() }
 
 func (*textReporter) End(string, validate.Summary, error) error { return nil }
 
 func (r *textReporter) Report(v *validate.Verdict) error {
 	var shown []schema.Problem
 	for i := range v.Problems {
-		g := validate.GroupOf(v.Event, &v.Problems[i])
-		if r.All || r.shown[g] < Brief {
-			r.shown[g]++
+		if r.All || i >= len(v.Ranks) || v.Ranks[i] <= Brief {
 			shown = append(shown, v.Problems[i])
 		}
 	}
@@ -177,7 +179,7 @@ func visible(source []byte) []rune {
 
 func (r *textReporter) Close(t *validate.Tally) error {
 	for _, l := range t.Likes() {
-		if more := l.Count - r.shown[l.Group]; more > 0 {
+		if more := l.Count - Brief; more > 0 && !r.All {
 			in := ""
 			if l.Event != "" {
 				in = " in " + Excerpt([]byte(l.Event), maxName)
@@ -251,6 +253,8 @@ func verdictProblems(v *validate.Verdict) []Problem {
 }
 
 func (*jsonReporter) Begin(string) error { return nil }
+
+func (r *jsonReporter) Flush() error { return r.out.Flush() }
 
 func (*jsonReporter) End(string, validate.Summary, error) error { return nil }
 

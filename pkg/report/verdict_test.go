@@ -186,7 +186,12 @@ func TestReporterError(t *testing.T) {
 
 // Of problems that are alike the text shows the first few.
 func TestBrief(t *testing.T) {
-	verdicts := slices.Repeat([]*validate.Verdict{verdict(t, "1", "1")}, 10)
+	var verdicts []*validate.Verdict
+	for i := range 10 {
+		v := verdict(t, "1", "1")
+		v.Ranks = []int{i + 1}
+		verdicts = append(verdicts, v)
+	}
 	const line = "a.json:1:1: error: /a: got it wrong\n"
 	if got := write(t, "text", report.Options{Quiet: true}, validate.Summary{}, verdicts...); got != strings.Repeat(line, report.Brief) {
 		t.Errorf("got %q, want %d lines", got, report.Brief)

@@ -45,6 +45,8 @@ var handmade = []string{
 	`{"anyOf":[{"required":["a"]},{"required":["b"]}],"properties":{"a":{},"b":{}}}`,
 	`{"type":"array","items":{"type":["integer","boolean"]}}`,
 	`{"$schema":"http://json-schema.org/draft-07/schema#","properties":{"a":{"const":"x"},"b":{"format":"email","type":"string"}}}`,
+	`{"allOf":[{"properties":{"a":{}},"additionalProperties":false},{"properties":{"b":{}}}]}`,
+	`{"$ref":"#/$defs/x","properties":{"b":{}},"$defs":{"x":{"properties":{"a":{}},"additionalProperties":false}}}`,
 }
 
 // FuzzAcceptImpliesExplain holds the one promise of the fast program: where it

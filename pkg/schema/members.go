@@ -7,49 +7,50 @@ import (
 
 // FindString returns what stands between the quotes of the string that a
 // top-level member has, in the object that text begins with, without reading
-// more than it has to: text need not be JSON. It returns nil when there is no
-// such member, or when its string has escapes. The name is given in quotes.
-func FindString(text []byte, quotedName string) []byte {
+// more than it has to: text need not be JSON. The value is nil when the member is
+// not a string without escapes; found is false when there is none of that name
+// before the text gets too odd. The name is given in quotes.
+func FindString(text []byte, quotedName string) (value []byte, found bool) {
 	i := skipSpace(text, 0)
 	if i >= len(text) || text[i] != '{' {
-		return nil
+		return nil, false
 	}
 	i++
 	for {
 		i = skipSpace(text, i)
 		if i >= len(text) || text[i] != '"' {
-			return nil
+			return nil, false
 		}
 		wanted := at(text, i, quotedName)
 		if wanted {
 			i += len(quotedName)
 		} else if i = passString(text, i+1); i < 0 {
-			return nil
+			return nil, false
 		}
 		i = skipSpace(text, i)
 		if i >= len(text) || text[i] != ':' {
-			return nil
+			return nil, false
 		}
 		i = skipSpace(text, i+1)
 		if i >= len(text) {
-			return nil
+			return nil, false
 		}
 		if wanted {
 			if text[i] != '"' {
-				return nil
+				return nil, true
 			}
 			end := plain(text, i+1)
 			if end >= len(text) || text[end] != '"' {
-				return nil
+				return nil, true
 			}
-			return text[i+1 : end]
+			return text[i+1 : end], true
 		}
 		if i = passValue(text, i); i < 0 {
-			return nil
+			return nil, false
 		}
 		i = skipSpace(text, i)
 		if i >= len(text) || text[i] != ',' {
-			return nil
+			return nil, false
 		}
 		i++
 	}

@@ -175,6 +175,10 @@ func (b *builder) rule(sh *shape) *rule {
 			return nil
 		}
 		b.narrow(r, sch, &text, &number, &array)
+		if sch.AdditionalProperties == false && slices.ContainsFunc(sh.described, func(name string) bool { return sch.Properties[name] == nil }) {
+			b.failed = true // it rules out what another schema of this place describes
+			return nil
+		}
 	}
 	for _, f := range sh.formats {
 		b.formats++

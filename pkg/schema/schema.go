@@ -61,12 +61,60 @@ func Compile(name string, source []byte) (*Schema, error) {
 	if err != nil {
 		return nil, doc.compileError(name, err)
 	}
+	if at := cycle(compiled); at != nil {
+		_, location, _ := strings.Cut(at.Location, "#")
+		problem := doc.problem(doc.find(strings.Split(location, "/")[1:]), location, "$ref")
+		problem.Message = "it refers to itself without end"
+		return nil, &CompileError{name, doc.finish([]Problem{problem})[0]}
+	}
 	s := &shaper{shapes: map[string]*shape{}, formats: map[*jsonschema.Schema]*jsonschema.Format{}, titles: map[string]string{}}
 	s.survey(compiled, map[*jsonschema.Schema]bool{})
 	sch := &Schema{compiled: compiled, shape: s.shape([]*jsonschema.Schema{compiled}, nil)}
 	sch.root, sch.objects = sch.shape.program()
 	sch.acceptors.New = func() any { return sch.NewAcceptor() }
 	return sch, nil
+}
+
+// cycle returns a schema below sch that applies to a value whenever it applies to
+// that same value, or nil. It would never end to judge by it.
+func cycle(sch *jsonschema.Schema) *jsonschema.Schema {
+	const entered, left = 1, 2
+	state := map[*jsonschema.Schema]int{}
+	var inPlace func(sch *jsonschema.Schema) *jsonschema.Schema
+	inPlace = func(sch *jsonschema.Schema) *jsonschema.Schema {
+		if sch == nil || state[sch] == left {
+			return nil
+		}
+		if state[sch] == entered {
+			return sch
+		}
+		state[sch] = entered
+		for _, s := range slices.Concat([]*jsonschema.Schema{sch.Ref, sch.Not, sch.If, sch.Then, sch.Else}, sch.AllOf, sch.AnyOf, sch.OneOf) {
+			if found := inPlace(s); found != nil {
+				return found
+			}
+		}
+		state[sch] = left
+		return nil
+	}
+	seen := map[*jsonschema.Schema]bool{}
+	var below func(sch *jsonschema.Schema) *jsonschema.Schema
+	below = func(sch *jsonschema.Schema) *jsonschema.Schema {
+		if seen[sch] {
+			return nil
+		}
+		seen[sch] = true
+		if found := inPlace(sch); found != nil {
+			return found
+		}
+		for _, s := range subschemas(sch) {
+			if found := below(s); found != nil {
+				return found
+			}
+		}
+		return nil
+	}
+	return below(sch)
 }
 
 // resource is the URL that a schema is compiled under; no message shows it.

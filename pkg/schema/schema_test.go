@@ -58,7 +58,6 @@ func TestCompileErrors(t *testing.T) {
 func TestCompile(t *testing.T) {
 	for _, source := range []string{
 		`true`,
-		`{"$ref": "#"}`,
 		`{"$id": "https://example.com/x", "$ref": "#/$defs/a", "$defs": {"a": {}}}`,
 		`{"$schema": "http://json-schema.org/draft-07/schema#", "definitions": {"a": {}}, "$ref": "#/definitions/a"}`,
 		`{"$ref": "https://json-schema.org/draft/2020-12/schema"}`,
@@ -67,6 +66,23 @@ func TestCompile(t *testing.T) {
 		if _, err := schema.Compile("s", []byte(source)); err != nil {
 			t.Errorf("%s: %v", source, err)
 		}
+	}
+}
+
+// What would never end to judge by is no schema.
+func TestCompileCycle(t *testing.T) {
+	for source, want := range map[string]string{
+		`{"$ref": "#"}`:              "s:1:1: ",
+		`{"allOf": [{"$ref": "#"}]}`: "s:1:1: ",
+		"{\"properties\": {\"a\": {\"$ref\": \"#/$defs/x\"}},\n \"$defs\": {\"x\": {\"$ref\": \"#/$defs/y\"}, \"y\": {\"$ref\": \"#/$defs/x\"}}}": "s:2:17: ",
+	} {
+		_, err := schema.Compile("s", []byte(source))
+		if err == nil || !strings.HasPrefix(err.Error(), want) || !strings.Contains(err.Error(), "refers to itself without end") {
+			t.Errorf("%s: %v", source, err)
+		}
+	}
+	if _, err := schema.Compile("s", []byte(`{"properties": {"a": {"$ref": "#"}}}`)); err != nil {
+		t.Errorf("a tree: %v", err)
 	}
 }
 

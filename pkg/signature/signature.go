@@ -14,6 +14,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -247,7 +248,7 @@ func (v *Verifier) nearest(got, event, timestamp string, body []byte) (miss Miss
 func spellings(s string) []string {
 	all := []string{s}
 	add := func(change func(string) string) {
-		for _, known := range all[:len(all):len(all)] {
+		for _, known := range slices.Clip(all) {
 			if changed := change(known); changed != known {
 				all = append(all, changed)
 			}

@@ -185,6 +185,9 @@ type Verdict struct {
 
 	// Payload is the payload to the byte, good until emit returns.
 	Payload []byte
+
+	// Ranks say of each problem the how manieth of its [Group] it is, from 1.
+	Ranks []int
 }
 
 // Source returns the line of the payload that a problem is in, and where in it

@@ -49,6 +49,7 @@ type Reader struct {
 	pos   schema.Position // of buf[start]
 	err   error           // of src
 
+	strict     bool // a payload ends with its line, if not in an array
 	begun      bool
 	inArray    bool
 	afterValue bool // in an array: a comma or the end has to follow
@@ -218,7 +219,16 @@ func (r *Reader) value(c byte) (Payload, error) {
 	for {
 		// What is found must not depend on how much was read by chance.
 		text := r.rest()[:min(len(r.rest()), r.max+1)]
+		line := -1
+		if r.strict && !r.inArray {
+			if line = bytes.IndexByte(text, '\n'); line >= 0 {
+				text = text[:line]
+			}
+		}
 		end, done := s.scan(text)
+		if !done && line >= 0 {
+			done = true
+		}
 		switch {
 		case done && end <= r.max:
 		case done || len(text) > r.max:
@@ -277,6 +287,10 @@ func wholeRunes(text []byte) int {
 	return len(text)
 }
 
+// maxNested is how many lines may open a value in the same column, each within
+// the one before.
+const maxNested = 100
+
 // A scanner finds the end of a value. It can go on when there is more text.
 type scanner struct {
 	inArray bool
@@ -292,6 +306,8 @@ type scanner struct {
 	indent    bool // only white space was seen in this line
 	broken    bool // this cannot be JSON any more
 	candidate int  // where the next value begins if this one is never closed
+	depth     int  // of the deepest candidate
+	nested    int  // how often one was deeper than those before
 	forget    bool // the text before next is gone, and with it the candidates
 }
 
@@ -345,6 +361,16 @@ func (s *scanner) scan(text []byte) (end int, done bool) {
 			}
 			if s.candidate == 0 {
 				s.candidate = i
+			}
+			if len(s.stack) > s.depth {
+				// Lines that each seem to open a part of the one before
+				// are rather lines that were cut off.
+				s.depth = len(s.stack)
+				if s.nested++; s.nested > maxNested && !s.forget {
+					s.broken = true
+					s.next = i
+					return s.candidate, true
+				}
 			}
 		}
 		s.indent = false

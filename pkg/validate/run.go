@@ -71,6 +71,10 @@ type Tally struct {
 // Likes returns the groups of problems in the order of their first.
 func (t *Tally) Likes() []*Like { return t.order }
 
+// maxGroups bounds the groups that are told apart: names can be made up without
+// end. Those beyond it are counted by keyword.
+const maxGroups = 10_000
+
 func (t *Tally) group(g Group) *Like {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -78,6 +82,10 @@ func (t *Tally) group(g Group) *Like {
 		t.groups = map[Group]*Like{}
 	}
 	l := t.groups[g]
+	if l == nil && len(t.groups) >= maxGroups {
+		g = Group{Keyword: g.Keyword, Severity: g.Severity}
+		l = t.groups[g]
+	}
 	if l == nil {
 		l = &Like{Group: g}
 		t.groups[g] = l
@@ -180,9 +188,9 @@ type run struct {
 
 func (r *run) run(ctx context.Context) error {
 	head := make([]byte, smallText)
-	n, err := io.ReadFull(r.src, head)
+	n, err := fillLines(r.src, head)
 	head = head[:n]
-	whole := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+	whole := errors.Is(err, io.EOF)
 	if err != nil && !whole {
 		return fmt.Errorf("read: %w", err)
 	}
@@ -208,6 +216,7 @@ func (r *run) resume(text ...[]byte) *Reader {
 	}
 	reader := NewReader(io.MultiReader(append(sources, r.src)...), r.checker.maxPayload())
 	reader.begun = r.pos.Offset > 0
+	reader.strict = r.strict
 	reader.pos = r.pos
 	return reader
 }
@@ -282,6 +291,7 @@ func (t *Tally) count(v *Verdict, limit int) {
 		if l.Count++; l.Count >= limit {
 			l.full.Store(true)
 		}
+		v.Ranks = append(v.Ranks, l.Count)
 	}
 }
 
@@ -324,8 +334,11 @@ func (r *run) stream(ctx context.Context, produce func(stop <-chan struct{}, sen
 		})
 	}
 	stopped := false
-	for ch := range order {
-		<-ch.done
+	for {
+		ch, more := r.wait(order)
+		if !more {
+			break
+		}
 		if stopped {
 			if err == nil {
 				rest = append(rest, ch)
@@ -349,6 +362,49 @@ func (r *run) stream(ctx context.Context, produce func(stop <-chan struct{}, sen
 	}
 	return rest, err
 }
+
+// wait returns the next chunk, judged, and calls [Options.Idle] first when that
+// takes time.
+func (r *run) wait(order <-chan *chunk) (ch *chunk, more bool) {
+	select {
+	case ch, more = <-order:
+	default:
+		if r.checker.options.Idle != nil {
+			r.checker.options.Idle()
+		}
+		ch, more = <-order
+	}
+	if more {
+		<-ch.done
+	}
+	return ch, more
+}
+
+// fillLines reads until the buffer is full, the text ends, or there is a whole
+// line and nothing more for now, as from a pipe that is written to slowly.
+func fillLines(src io.Reader, buffer []byte) (n int, err error) {
+	for idle := 0; n < len(buffer); {
+		m, err := src.Read(buffer[n:])
+		whole := m > 0 && bytes.IndexByte(buffer[n:n+m], '\n') >= 0
+		short := m < len(buffer)-n
+		n += m
+		if err != nil {
+			return n, err
+		}
+		if whole && short {
+			return n, nil
+		}
+		if m > 0 {
+			idle = 0
+		} else if idle++; idle > maxIdleReads {
+			return n, io.ErrNoProgress
+		}
+	}
+	return n, nil
+}
+
+// maxIdleReads is how often a reader may return nothing in a row.
+const maxIdleReads = 100
 
 // lines judges a text that has a payload in each line.
 func (r *run) lines(ctx context.Context, head []byte) error {
@@ -380,9 +436,13 @@ func (p *producer) chunks(stop <-chan struct{}, send func(*chunk) bool) error {
 	for size, end := chunkSize, false; !end; {
 		ch := p.run.chunk(max(size, len(p.carry)+chunkSize/4))
 		text := append(ch.text[:0], p.carry...) //nolint:gocritic // ch.text is set below
-		n, err := io.ReadFull(p.run.src, text[len(text):cap(text)])
+		var n int
+		var err error
+		if bytes.IndexByte(text, '\n') < 0 { // what is whole already does not wait for more
+			n, err = fillLines(p.run.src, text[len(text):cap(text)])
+		}
 		text = text[:len(text)+n]
-		end = errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+		end = errors.Is(err, io.EOF)
 		if err != nil && !end {
 			return fmt.Errorf("read: %w", err)
 		}
@@ -480,6 +540,9 @@ func (r *run) fill(ch *chunk, reader *Reader) (more bool, err error) {
 			p.Bytes = ch.text[begin:len(ch.text):len(ch.text)] // a grown text leaves it the old one
 		}
 		ch.payloads = append(ch.payloads, p)
+		if len(bytes.TrimLeft(reader.rest(), whitespace)) == 0 {
+			break // the next one may be long in coming
+		}
 	}
 	return true, nil
 }
@@ -489,8 +552,7 @@ func (w *worker) payloads(ch *chunk) {
 	for i := range ch.payloads {
 		p := &ch.payloads[i]
 		if p.Bytes != nil && len(p.Problems) == 0 {
-			end, quiet := w.accept(ch, p.Bytes, len(p.Bytes))
-			if quiet && end == len(p.Bytes) {
+			if _, quiet := w.accept(ch, p.Bytes, len(p.Bytes), true); quiet {
 				continue
 			}
 		}
@@ -537,7 +599,7 @@ func (w *worker) lines(ch *chunk) {
 		longest := w.checker.maxPayload()
 		switch ch.text[i] {
 		case '{':
-			if end, quiet := w.accept(ch, ch.text[i:], min(ch.end-i, longest)); quiet {
+			if end, quiet := w.accept(ch, ch.text[i:], min(ch.end-i, longest), false); quiet {
 				i += end
 				continue
 			}
@@ -555,9 +617,10 @@ func (w *worker) lines(ch *chunk) {
 				text = text[:line]
 			}
 		}
+		text = text[:min(len(text), longest+1)]
 		end, done := s.scan(text)
 		switch {
-		case end > longest:
+		case end > longest, !done && len(text) > longest:
 			ch.rest = i
 			return
 		case line >= 0:
@@ -573,21 +636,21 @@ func (w *worker) lines(ch *chunk) {
 }
 
 // accept asks the fast program about the payload that text begins with, which
-// has to end within limit. When it is quiet the payload was counted, and there is
+// has to end within limit, or, to be exact, at it. When it is quiet the payload was counted, and there is
 // nothing to report of it but drifts, which were counted too.
-func (w *worker) accept(ch *chunk, text []byte, limit int) (end int, quiet bool) {
+func (w *worker) accept(ch *chunk, text []byte, limit int, exact bool) (end int, quiet bool) {
 	if w.checker.slow || w.checker.options.ExpectInvalid {
 		return 0, false
 	}
 	if prefix := w.checker.options.RecordPrefix; prefix != "" && len(text) > len(prefix) && string(text[:len(prefix)]) == prefix {
-		return w.acceptRecord(ch, text, limit)
+		return w.acceptRecord(ch, text, limit, exact)
 	}
 	t := w.identify(text)
 	if t == nil || t.acceptor == nil {
 		return 0, false
 	}
 	end, said := t.acceptor.Accept(text)
-	if end > limit || said == schema.Unsure || ch.strict && !t.acceptor.InLine() || said == schema.Warned && !w.count(ch, t) {
+	if end > limit || exact && end != limit || said == schema.Unsure || ch.strict && !t.acceptor.InLine() || said == schema.Warned && !w.count(ch, t) {
 		return 0, false
 	}
 	ch.count++
@@ -595,9 +658,9 @@ func (w *worker) accept(ch *chunk, text []byte, limit int) (end int, quiet bool)
 }
 
 // acceptRecord is accept for a record.
-func (w *worker) acceptRecord(ch *chunk, text []byte, limit int) (end int, quiet bool) {
+func (w *worker) acceptRecord(ch *chunk, text []byte, limit int, exact bool) (end int, quiet bool) {
 	end = w.record.Read(text)
-	if end < 0 || end > limit || ch.strict && !w.record.InLine() {
+	if end < 0 || end > limit || exact && end != limit || ch.strict && !w.record.InLine() {
 		return 0, false
 	}
 	rec, ok := w.checker.options.Record(w.member)
@@ -635,6 +698,12 @@ func (w *worker) count(ch *chunk, t *typeState) bool {
 		l := w.known[driftID{t.index, d.Key}]
 		if l == nil {
 			keyword, pointer, property := t.acceptor.Describe(d)
+			if names := w.checker.options.RecordNames; len(names) > 0 && pointer == "/"+names[0] {
+				return false // it may be a record
+			}
+			if len(w.known) >= maxGroups {
+				clear(w.known)
+			}
 			l = w.tally.group(Group{t.typ.Name, keyword, pointer, property, schema.Warning})
 			w.known[driftID{t.index, d.Key}] = l
 		}
@@ -665,9 +734,12 @@ func (w *worker) identify(text []byte) *typeState {
 		return nil
 	}
 	for i, property := range w.checker.properties {
-		value := schema.FindString(text, property)
-		if value == nil {
+		value, found := schema.FindString(text, property)
+		if !found {
 			continue
+		}
+		if value == nil {
+			return nil
 		}
 		slot := &w.cache[hashName(value, i)]
 		if t := *slot; t != nil && t.property == property && t.typ.Value == string(value) {
@@ -704,6 +776,10 @@ func (w *worker) ready(t *typeState) *typeState {
 		t.compiled = true
 		if s, err := w.checker.Schema(t.typ); err == nil {
 			t.acceptor = s.NewAcceptor()
+			if names := w.checker.options.RecordNames; w.checker.options.Record != nil && len(names) > 0 &&
+				slices.ContainsFunc(s.Fields(), func(f schema.Field) bool { return len(f.Path) == 1 && f.Path[0] == names[0] }) {
+				t.acceptor = nil // it may be a record: that takes more than a look
+			}
 		}
 	}
 	return t

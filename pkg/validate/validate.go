@@ -53,6 +53,10 @@ type Options struct {
 	// all.
 	Brief int
 
+	// Idle is called by Read when it has emitted everything that it found and
+	// waits for more text.
+	Idle func()
+
 	// MaxPayload is the longest payload in a text, in bytes; 0 means
 	// [DefaultMaxPayload].
 	MaxPayload int
