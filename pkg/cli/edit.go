@@ -174,11 +174,11 @@ func (s assignment) apply(payload []byte) ([]byte, error) {
 // A refresher gives payloads new identities. It remembers them, so that what
 // was one call in the samples is one call afterwards.
 type refresher struct {
-	now time.Time
+	now func() time.Time
 	ids map[string]string // the JSON of an old id to that of the new one
 }
 
-func newRefresher(now time.Time) *refresher {
+func newRefresher(now func() time.Time) *refresher {
 	return &refresher{now: now, ids: map[string]string{}}
 }
 
@@ -205,7 +205,7 @@ func (r *refresher) refresh(payload []byte, known []schema.Field) ([]byte, error
 				continue
 			}
 			if !shifted { // fields come in the order of the payload: the event's own time is first
-				shift, shifted = r.now.Truncate(time.Second).Sub(t), true
+				shift, shifted = r.now().Truncate(time.Second).Sub(t), true
 			}
 			raw = strconv.Quote(t.Add(shift).UTC().Format(timestampFormat))
 		case f.Required && (name == "id" || strings.HasSuffix(name, "_id")):

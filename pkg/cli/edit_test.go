@@ -82,7 +82,7 @@ func TestRefresh(t *testing.T) {
 		{Path: []string{"data", "agent_id"}},
 		{Path: []string{"data", "done_at"}, Format: "date-time"},
 	}
-	r := newRefresher(now)
+	r := newRefresher(func() time.Time { return now })
 	in := `{"timestamp":"2026-03-12T14:36:05Z","data":{"call_id":"call_8f3A","agent_id":42,"done_at":"2026-03-12T14:36:04Z"}}`
 	first, err := r.refresh([]byte(in), known)
 	if err != nil {

@@ -113,7 +113,7 @@ a handler, see what arrives, and let CI judge captured payloads.`,
 	complete(root, "color", "auto", "always", "never")
 	must(root.MarkPersistentFlagDirname("events-dir"))
 
-	root.AddCommand(a.demoCommand(), a.eventsCommand(), a.sendCommand(), a.listenCommand(), a.validateCommand())
+	root.AddCommand(a.demoCommand(), a.eventsCommand(), a.sendCommand(), a.listenCommand(), a.validateCommand(), a.replayCommand())
 	return root
 }
 

@@ -24,14 +24,31 @@ import (
 
 // sendOptions are what the flags of send fill.
 type sendOptions struct {
-	to                    string
-	all                   bool
-	file                  string
-	set, setString        []string
-	setNew, fresh, dryRun bool
-	header                []string
-	timeout               time.Duration
-	asJSON                bool
+	to      string
+	all     bool
+	file    string
+	changes changeOptions
+	dryRun  bool
+	header  []string
+	timeout time.Duration
+	asJSON  bool
+}
+
+// changeOptions are what the flags fill that change payloads.
+type changeOptions struct {
+	set, setString []string
+	setNew, fresh  bool
+}
+
+// changeFlags defines these flags.
+func (a *app) changeFlags(cmd *cobra.Command, o *changeOptions) {
+	f := cmd.Flags()
+	f.StringArrayVar(&o.set, "set", nil, "set a field, as `PATH=VALUE` (data.duration=42); a value that is JSON is\ntaken as JSON, any other as a string (repeatable)")
+	f.StringArrayVar(&o.setString, "set-string", nil, "like --set, `PATH=VALUE`, and the value is always a string (repeatable)")
+	f.BoolVar(&o.setNew, "set-new", false, "let --set add a field that the event does not have")
+	f.BoolVar(&o.fresh, "fresh", false, "give the events new ids and the present time")
+	must(cmd.RegisterFlagCompletionFunc("set", a.completeFields))
+	must(cmd.RegisterFlagCompletionFunc("set-string", a.completeFields))
 }
 
 // maxFile is the longest payload that --file sends, in bytes.
@@ -60,17 +77,12 @@ Redirects are reported and not followed.`, defaultURL),
 	f.StringVar(&o.to, "to", defaultURL, "`URL` of the handler; 3000 and localhost:3000/hooks will do")
 	f.BoolVar(&o.all, "all", false, "send every event type")
 	f.StringVar(&o.file, "file", "", "send the payload in this `file`, or - for standard input, as it is")
-	f.StringArrayVar(&o.set, "set", nil, "set a field, as `PATH=VALUE` (data.duration=42); a value that is JSON is\ntaken as JSON, any other as a string (repeatable)")
-	f.StringArrayVar(&o.setString, "set-string", nil, "like --set, `PATH=VALUE`, and the value is always a string (repeatable)")
-	f.BoolVar(&o.setNew, "set-new", false, "let --set add a field that the event does not have")
-	f.BoolVar(&o.fresh, "fresh", false, "give the events new ids and the present time")
+	a.changeFlags(cmd, &o.changes)
 	f.StringArrayVar(&o.header, "header", nil, "add a header, as `\"Name: value\"` (repeatable)")
 	f.DurationVar(&o.timeout, "timeout", deliver.DefaultTimeout, "how long one delivery may take")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print the requests and send nothing")
 	f.BoolVar(&o.asJSON, "json", false, "write one JSON object per delivery")
 	must(cmd.MarkFlagFilename("file", "json"))
-	must(cmd.RegisterFlagCompletionFunc("set", a.completeFields))
-	must(cmd.RegisterFlagCompletionFunc("set-string", a.completeFields))
 	return cmd
 }
 
@@ -117,7 +129,7 @@ func (a *app) send(ctx context.Context, names []string, o sendOptions) error {
 		}
 		bad = bad || !sent.Outcome.OK()
 	}
-	if len(o.set)+len(o.setString) > 0 {
+	if len(o.changes.set)+len(o.changes.setString) > 0 {
 		a.warnInvalid(checker, events)
 	}
 	if bad {
@@ -231,8 +243,9 @@ func (a *app) eventsToSend(names []string, o sendOptions) ([]event, *validate.Ch
 		}
 		events = append(events, e)
 	}
-	if len(o.set)+len(o.setString) == 0 && !o.fresh {
-		return events, checker, nil
+	change, err := a.parseChanges(&o.changes)
+	if err != nil || change.none() {
+		return events, checker, err
 	}
 	for i, e := range events {
 		if e.typ != nil {
@@ -241,27 +254,24 @@ func (a *app) eventsToSend(names []string, o sendOptions) ([]event, *validate.Ch
 			}
 		}
 	}
-	if err := a.change(events, o); err != nil {
+	if err := change.apply(a, events); err != nil {
 		return nil, nil, err
 	}
 	return events, checker, nil
 }
 
-// change applies --fresh, --set and --set-string.
-func (a *app) change(events []event, o sendOptions) error {
-	for _, e := range events {
-		if !json.Valid(e.body) {
-			return usage("", "%s is not JSON: it can be sent, but not changed", e.name)
-		}
-	}
+// changes are what --fresh, --set and --set-string ask for.
+type changes struct {
+	fresh  *refresher // nil when the events keep their ids and times
+	sets   []assignment
+	setNew bool
+}
+
+// parseChanges reads the flags.
+func (a *app) parseChanges(o *changeOptions) (changes, error) {
+	c := changes{setNew: o.setNew}
 	if o.fresh {
-		fresh := newRefresher(a.env.Now())
-		for i := range events {
-			var err error
-			if events[i].body, err = fresh.refresh(events[i].body, events[i].fields); err != nil {
-				return err
-			}
-		}
+		c.fresh = newRefresher(a.env.Now)
 	}
 	for _, list := range []struct {
 		texts    []string
@@ -270,11 +280,33 @@ func (a *app) change(events []event, o sendOptions) error {
 		for _, text := range list.texts {
 			s, err := parseAssignment(text, list.asString)
 			if err != nil {
-				return usage("a field is set like --set data.duration=42", "%w", err)
+				return c, usage("a field is set like --set data.duration=42", "%w", err)
 			}
-			if err := a.assign(events, s, o.setNew); err != nil {
+			c.sets = append(c.sets, s)
+		}
+	}
+	return c, nil
+}
+
+// none reports whether there is nothing to change.
+func (c *changes) none() bool { return c.fresh == nil && len(c.sets) == 0 }
+
+// apply changes the events, whose fields must be known.
+func (c *changes) apply(a *app, events []event) error {
+	for i, e := range events {
+		if !json.Valid(e.body) {
+			return usage("", "%s is not JSON: it can be sent, but not changed", e.name)
+		}
+		if c.fresh != nil {
+			var err error
+			if events[i].body, err = c.fresh.refresh(e.body, e.fields); err != nil {
 				return err
 			}
+		}
+	}
+	for _, s := range c.sets {
+		if err := a.assign(events, s, c.setNew); err != nil {
+			return err
 		}
 	}
 	return nil
