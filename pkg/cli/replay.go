@@ -270,8 +270,8 @@ func (r *replayer) capture(ctx context.Context, name string) error {
 				}
 				continue
 			}
-			if err := records.Torn(); err != nil {
-				r.say(name, err)
+			if torn := records.Torn(); torn != nil {
+				r.say(name, torn)
 			}
 			return nil
 		case errors.As(err, &broken):
