@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
@@ -94,6 +95,38 @@ func TestJUnitAgainstItsSchemas(t *testing.T) {
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Errorf("%s, report %d: %s", name, i, out)
 			}
+		}
+	}
+}
+
+func TestGitLabFingerprintsAreUnique(t *testing.T) {
+	var issues []struct{ Fingerprint string }
+	if err := json.Unmarshal(nasty(t, "gitlab"), &issues); err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, i := range issues {
+		if len(i.Fingerprint) != 32 || seen[i.Fingerprint] {
+			t.Errorf("the fingerprint %q is there twice, or odd", i.Fingerprint)
+		}
+		seen[i.Fingerprint] = true
+	}
+	if len(issues) < 50 {
+		t.Errorf("only %d issues", len(issues))
+	}
+}
+
+// TestGitHubIsOneCommandALine holds that nothing in a payload or a name can make a
+// command of its own.
+func TestGitHubIsOneCommandALine(t *testing.T) {
+	for line := range strings.Lines(string(nasty(t, "github"))) {
+		rest, ok := strings.CutPrefix(line, "::error ")
+		if !ok {
+			rest, ok = strings.CutPrefix(line, "::warning ")
+		}
+		properties, _, _ := strings.Cut(rest, "::")
+		if !ok || strings.Count(properties, ",") > 3 || strings.ContainsAny(line, "\r\x00\x1b") {
+			t.Errorf("%q", line)
 		}
 	}
 }
