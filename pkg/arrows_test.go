@@ -27,7 +27,7 @@ var arrows = map[string]arrow{
 	"pkg/capture":   {project: []string{"pkg/webhook"}},
 	"pkg/deliver":   {project: []string{"pkg/webhook", "pkg/signature"}},
 	"pkg/listen":    {project: []string{"pkg/webhook"}},
-	"pkg/report":    {project: []string{"pkg/webhook", "pkg/schema", "pkg/validate", "pkg/deliver"}, outside: true},
+	"pkg/report":    {project: []string{"pkg/webhook", "pkg/schema", "pkg/validate", "pkg/deliver", "pkg/signature"}, outside: true},
 	"pkg/cli": {
 		project: []string{
 			"fixtures", "pkg/webhook", "pkg/schema", "pkg/validate", "pkg/signature",

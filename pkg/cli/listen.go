@@ -18,6 +18,7 @@ import (
 	"github.com/jc-webhooks/jc-webhooks/pkg/capture"
 	"github.com/jc-webhooks/jc-webhooks/pkg/listen"
 	"github.com/jc-webhooks/jc-webhooks/pkg/report"
+	"github.com/jc-webhooks/jc-webhooks/pkg/signature"
 	"github.com/jc-webhooks/jc-webhooks/pkg/validate"
 	"github.com/jc-webhooks/jc-webhooks/pkg/webhook"
 )
@@ -39,6 +40,7 @@ type listenOptions struct {
 	record          string
 	capture         capture.Options
 	rotate          byteSize
+	verify          verifyOptions
 }
 
 func (a *app) listenCommand() *cobra.Command {
@@ -71,6 +73,7 @@ second one ends it at once.`,
 	f.BoolVar(&o.capture.Secrets, "record-secrets", false, "record the values of Authorization and Cookie headers too")
 	f.BoolVar(&o.capture.Sync, "fsync", false, "answer only when the disk has the record")
 	f.Var(&o.rotate, "rotate", "begin a new file when the capture has this `size`, such as 100MB")
+	verifyFlags(cmd, &o.verify)
 	cmd.MarkFlagsMutuallyExclusive("compact", "json")
 	return cmd
 }
@@ -86,6 +89,10 @@ func (a *app) listen(ctx context.Context, o listenOptions) error {
 	}
 	if o.maxBody < 1 {
 		return usage("", "the longest body, %d bytes, is not above 0", o.maxBody)
+	}
+	verifier, err := a.verifier(&o.verify)
+	if err != nil {
+		return err
 	}
 	var sinks []listen.Sink
 	recorder, err := a.openCapture(&o)
@@ -105,7 +112,7 @@ func (a *app) listen(ctx context.Context, o listenOptions) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 
-	p := &printer{app: a, checker: checker, options: o, tally: tally{started: a.env.Now()}}
+	p := &printer{app: a, checker: checker, verifier: verifier, options: o, tally: tally{started: a.env.Now()}}
 	if o.asJSON {
 		p.ready(url)
 	}
@@ -120,6 +127,9 @@ func (a *app) listen(ctx context.Context, o listenOptions) error {
 	a.announce(ln, url)
 	queue := listen.NewQueue()
 	server := &listen.Server{Sinks: append(sinks, queue.Put), MaxBody: o.maxBody, Now: a.env.Now, Refused: a.sayRefused}
+	if o.verify.enforce {
+		server.Decide = enforce(verifier, checker)
+	}
 	if recorder != nil {
 		server.LastID, server.Settle = recorder.LastID(), recorder.Settle
 	}
@@ -196,11 +206,12 @@ func writeReady(name, url string) error {
 
 // A printer writes what arrived to standard output and counts it.
 type printer struct {
-	app     *app
-	checker *validate.Checker
-	options listenOptions
-	tally   tally
-	record  []byte
+	app      *app
+	checker  *validate.Checker
+	verifier *signature.Verifier // nil when there is no secret
+	options  listenOptions
+	tally    tally
+	record   []byte
 }
 
 // ready writes the first object of the JSON output.
@@ -230,8 +241,16 @@ func (p *printer) one(out *bufio.Writer, d *webhook.Delivery) error {
 	if !probe {
 		r := p.checker.Check(d.Body)
 		p.tally.add(&r)
+		var signed *signature.Result
+		if p.verifier != nil {
+			s := verify(p.verifier, d, r.Event)
+			signed = &s
+		}
 		if !p.options.asJSON {
 			fmt.Fprintln(out, style.Received(d, &r))
+			if signed != nil {
+				fmt.Fprintln(out, "  "+style.SignatureLine(signed))
+			}
 			if !p.options.compact {
 				fmt.Fprintln(out, style.Body(d.Body, &r))
 			}
@@ -243,9 +262,12 @@ func (p *printer) one(out *bufio.Writer, d *webhook.Delivery) error {
 			{Name: "valid", Value: r.Known && r.Valid()},
 			{Name: "problems", Value: report.Problems(&r)},
 		}
+		if signed != nil {
+			fields = append(fields, capture.Field{Name: "signature", Value: signed.Reason}, capture.Field{Name: "signature_note", Value: report.Signature(signed)})
+		}
 	}
 	var err error
-	if p.record, err = capture.Append(p.record[:0], d, http.StatusOK, fields...); err != nil {
+	if p.record, err = capture.Append(p.record[:0], d, d.Status, fields...); err != nil {
 		return err
 	}
 	_, err = out.Write(p.record)

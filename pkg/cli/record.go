@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"strconv"
 	"strings"
 
@@ -44,7 +43,7 @@ func (a *app) openCapture(o *listenOptions) (*capture.Writer, error) {
 func (a *app) recordTo(w *capture.Writer) listen.Sink {
 	failing := false
 	return func(_ context.Context, d *webhook.Delivery) error {
-		err := w.Append(d, http.StatusOK)
+		err := w.Append(d, d.Status)
 		switch {
 		case err != nil && !failing:
 			failing = true

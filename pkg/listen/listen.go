@@ -12,6 +12,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -51,6 +52,10 @@ type Refusal struct {
 type Server struct {
 	// Sinks take every delivery, one after the other.
 	Sinks []Sink
+
+	// Decide, when it is set, says with which status a delivery is answered,
+	// by several goroutines at a time. It is handed to the sinks all the same.
+	Decide func(*webhook.Delivery) int
 
 	// Settle, when it is set, is called after the sinks have taken a delivery
 	// and before it is answered, by several goroutines at a time. When it
@@ -161,6 +166,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Header:     r.Header,
 		Body:       body,
 	}
+	d.Status = http.StatusOK
+	if s.Decide != nil {
+		d.Status = s.Decide(d)
+	}
 	err = s.hand(r.Context(), d)
 	if err == nil && s.Settle != nil {
 		err = s.Settle()
@@ -168,6 +177,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		w.Header().Set("Retry-After", "10")
 		s.refuse(w, r, http.StatusServiceUnavailable, "not recorded")
+		return
+	}
+	if d.Status != http.StatusOK {
+		http.Error(w, strings.ToLower(http.StatusText(d.Status)), d.Status)
 		return
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")

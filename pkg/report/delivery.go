@@ -179,9 +179,13 @@ func (s Style) Received(d *webhook.Delivery, r *validate.Result) string {
 	}
 	// Names of events and verdicts are mostly this long: the columns align.
 	const nameWidth, verdictWidth = 18, 7
-	return fmt.Sprintf("%s  %s  %s  %s  %s", s.faint(d.Received.Format(clock)),
+	answer := ""
+	if d.Status >= http.StatusBadRequest {
+		answer = "  " + s.bad(fmt.Sprintf("answered %d", d.Status))
+	}
+	return fmt.Sprintf("%s  %s  %s  %s  %s%s", s.faint(d.Received.Format(clock)),
 		s.strong(pad(Excerpt([]byte(event), maxName), nameWidth)), s.verdict(r, verdictWidth),
-		Excerpt([]byte(d.URL), maxURL), s.faint(Size(int64(len(d.Body)))))
+		Excerpt([]byte(d.URL), maxURL), s.faint(Size(int64(len(d.Body)))), answer)
 }
 
 // pad fills text with spaces to n columns.

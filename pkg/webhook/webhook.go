@@ -65,6 +65,10 @@ type Delivery struct {
 
 	// Body is the body to the byte. Nobody may change it.
 	Body []byte
+
+	// Status is the HTTP status with which a delivery that was received is
+	// answered.
+	Status int
 }
 
 // A Catalog is a set of event types. It is not changed after it was loaded, so

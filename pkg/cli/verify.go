@@ -1,0 +1,79 @@
+package cli
+
+import (
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/jc-webhooks/jc-webhooks/pkg/report"
+	"github.com/jc-webhooks/jc-webhooks/pkg/signature"
+	"github.com/jc-webhooks/jc-webhooks/pkg/validate"
+	"github.com/jc-webhooks/jc-webhooks/pkg/webhook"
+)
+
+// secretVariable names the environment variable of the secret. It is no flag: an
+// argument can be seen by everybody on the machine.
+const secretVariable = "JC_WEBHOOKS_SECRET" //nolint:gosec // a name, and no secret
+
+// verifyOptions are what the flags about signatures fill.
+type verifyOptions struct {
+	secretFile string
+	url        string
+	tolerance  time.Duration
+	enforce    bool
+}
+
+func verifyFlags(cmd *cobra.Command, o *verifyOptions) {
+	f := cmd.Flags()
+	f.StringVar(&o.secretFile, "secret-file", "", "verify signatures with the API secret in this `file`; or set "+secretVariable)
+	f.StringVar(&o.url, "url", "", "the `URL` that is registered with JustCall, exactly: it is part of what is signed")
+	f.DurationVar(&o.tolerance, "tolerance", signature.DefaultTolerance, "how old a signature may be; -1s for any age")
+	f.BoolVar(&o.enforce, "enforce-signature", false, "answer 401 when the signature is not valid")
+}
+
+// verifier returns the verifier of the options, or nil when there is no secret.
+func (a *app) verifier(o *verifyOptions) (*signature.Verifier, error) {
+	secret := a.env.Getenv(secretVariable)
+	if o.secretFile != "" {
+		text, err := os.ReadFile(o.secretFile)
+		if err != nil {
+			return nil, usage("", "read the secret file %s: %w", o.secretFile, report.Cause(err))
+		}
+		// An editor ends a file with a line end, which is not part of it.
+		if secret = strings.TrimRight(string(text), "\r\n"); secret == "" {
+			return nil, usage("", "the secret file %s is empty", o.secretFile)
+		}
+	}
+	switch {
+	case secret == "" && (o.enforce || o.url != ""):
+		return nil, usage("set "+secretVariable+", or name a --secret-file", "no secret to verify signatures with")
+	case secret == "":
+		return nil, nil
+	case o.enforce && o.url == "":
+		return nil, usage("name the URL that is registered with JustCall with --url", "signatures cannot be enforced without the URL that is signed")
+	}
+	return &signature.Verifier{Secret: secret, URL: o.url, Tolerance: o.tolerance, Now: a.env.Now}, nil
+}
+
+// verify checks the signature of a delivery, which calls itself event.
+func verify(v *signature.Verifier, d *webhook.Delivery, event string) signature.Result {
+	return v.Verify(d.Header, event, d.Body)
+}
+
+// enforce returns what decides the status of a delivery by its signature. A probe
+// has none, and is answered with 200.
+func enforce(v *signature.Verifier, checker *validate.Checker) func(*webhook.Delivery) int {
+	return func(d *webhook.Delivery) int {
+		if d.Method != http.MethodPost {
+			return http.StatusOK
+		}
+		r := checker.Check(d.Body)
+		if s := verify(v, d, r.Event); s.Reason != signature.Valid {
+			return http.StatusUnauthorized
+		}
+		return http.StatusOK
+	}
+}
