@@ -41,7 +41,11 @@ With a name, show when the event fires, its fields, and the sample payload.`,
 					return err
 				}
 			} else if sample || source {
-				return usage("try `jc-webhooks events "+types[0].Name+" --sample`", "--sample and --schema need the name of an event type")
+				flag := "--sample"
+				if source {
+					flag = "--schema"
+				}
+				return usage("try `jc-webhooks events "+types[0].Name+" "+flag+"`", "--sample and --schema need the name of an event type")
 			}
 			checker, err := validate.NewChecker(c, validate.Options{})
 			if err != nil {
@@ -132,24 +136,13 @@ func (a *app) eventsTable(checker *validate.Checker, types []*webhook.Type) erro
 		if err != nil {
 			return err
 		}
-		rows = append(rows, []string{t.Name, t.Description, strconv.Itoa(leaves(all))})
+		rows = append(rows, []string{t.Name, t.Description, strconv.Itoa(len(all))})
 	}
 	fmt.Fprint(a.stdout, a.out.Table(rows))
 	if a.out.Terminal {
 		a.say("%s", a.err.Faint("\nOne of them with its fields and sample: jc-webhooks events "+types[0].Name))
 	}
 	return nil
-}
-
-// leaves counts the fields that hold no others.
-func leaves(all []schema.Field) int {
-	n := 0
-	for i, f := range all {
-		if i+1 == len(all) || len(all[i+1].Path) <= len(f.Path) {
-			n++
-		}
-	}
-	return n
 }
 
 func (a *app) event(checker *validate.Checker, t *webhook.Type) error {

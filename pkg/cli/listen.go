@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -41,6 +42,7 @@ type listenOptions struct {
 	capture         capture.Options
 	rotate          byteSize
 	verify          verifyOptions
+	expect          expectOptions
 }
 
 func (a *app) listenCommand() *cobra.Command {
@@ -53,14 +55,18 @@ func (a *app) listenCommand() *cobra.Command {
 POST on any path is accepted and answered with 200, whatever the verdict is. GET
 and HEAD, with which vendors probe a URL, are answered with 200 as well.
 
-The first Ctrl-C ends it well: requests under way are finished and counted. A
-second one ends it at once.`,
+The first Ctrl-C ends it well: requests under way have five seconds to finish,
+and are counted. A second one ends it at once.`,
 		Example: `  jc-webhooks listen
   jc-webhooks listen --port 0 --ready-file url.txt
   jc-webhooks listen --json > events.ndjson
   jc-webhooks listen --record capture.ndjson`,
-		Args: maximumArgs(0, "listen takes no arguments"),
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.listen(cmd.Context(), o) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.expect.check(args); err != nil {
+				return err
+			}
+			return a.listen(cmd.Context(), o)
+		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.host, "host", defaultHost, "`address` to listen on")
@@ -74,6 +80,11 @@ second one ends it at once.`,
 	f.BoolVar(&o.capture.Sync, "fsync", false, "answer only when the disk has the record")
 	f.Var(&o.rotate, "rotate", "begin a new file when the capture has this `size`, such as 100MB")
 	verifyFlags(cmd, &o.verify)
+	f.StringArrayVar(&o.expect.expect, "expect", nil, "end with 0 when this has arrived: an event type or a `PATTERN[=N]` such as 'sms.*=3' (repeatable)")
+	f.BoolVar(&o.expect.valid, "expect-valid", false, "count only valid events as expected ones")
+	f.DurationVar(&o.expect.timeout, "timeout", 0, "end with 1 when what is expected has not arrived by then")
+	f.StringVar(&o.expect.command, "exec", "", "run this `command` once events can be sent, with "+variable("to")+" set; its arguments\nfollow --. Ends when it has ended, with 1 if it failed")
+	must(cmd.RegisterFlagCompletionFunc("expect", a.completeEvents))
 	cmd.MarkFlagsMutuallyExclusive("compact", "json")
 	return cmd
 }
@@ -109,10 +120,15 @@ func (a *app) listen(ctx context.Context, o listenOptions) error {
 	}
 	url := "http://" + ln.Addr().String() + "/"
 	a.drains.Store(true)
+	interrupted := ctx
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	expected, err := parseExpect(c, &o.expect, cancel)
+	if err != nil {
+		return errors.Join(err, ln.Close())
+	}
 
-	p := &printer{app: a, checker: checker, verifier: verifier, options: o, tally: tally{started: a.env.Now()}}
+	p := &printer{app: a, checker: checker, verifier: verifier, expected: expected, options: o, tally: tally{started: a.env.Now()}}
 	if o.asJSON {
 		p.ready(url)
 	}
@@ -139,7 +155,13 @@ func (a *app) listen(ctx context.Context, o listenOptions) error {
 		cancel() // whoever read the output has left
 		printed <- printErr
 	}()
+	commandErr := make(chan error, 1)
+	go func() { commandErr <- a.supervise(ctx, cancel, &o.expect, url) }()
+	defer context.AfterFunc(interrupted, func() {
+		a.say("%s", a.err.Faint("ending: requests under way have 5 seconds (Ctrl-C again ends at once)"))
+	})()
 	err = server.Serve(ctx, ln)
+	cancel()
 	queue.Close()
 	if printErr := <-printed; printErr != nil {
 		return fmt.Errorf("write to standard output: %w", report.Cause(printErr))
@@ -148,7 +170,52 @@ func (a *app) listen(ctx context.Context, o listenOptions) error {
 		return fmt.Errorf("serve: %w", err)
 	}
 	a.say("%s", p.tally.text(a.err, a.env.Now()))
-	return nil
+	if failed := <-commandErr; failed != nil {
+		return failed
+	}
+	return expected.verdict()
+}
+
+// supervise runs the command of --exec and keeps the time. It ends the listener
+// when the time is up, or when the command has ended and nothing more is expected
+// or may be waited for.
+func (a *app) supervise(ctx context.Context, end func(), o *expectOptions, url string) error {
+	command, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ended := a.start(command, o, url)
+	var late <-chan time.Time
+	if o.timeout > 0 {
+		timer := time.NewTimer(o.timeout)
+		defer timer.Stop()
+		late = timer.C
+	}
+	var failed error
+	for running := o.command != ""; ; {
+		select {
+		case failed = <-ended:
+			running = false
+			if failed != nil || len(o.expect) == 0 || o.timeout == 0 {
+				end()
+				return failed
+			}
+		case <-late:
+			end()
+			if running {
+				cancel()
+				<-ended // it was ended on purpose
+				return &failure{code: exitBad, err: fmt.Errorf("%s did not end within %v", o.command, o.timeout)}
+			}
+			return failed
+		case <-ctx.Done():
+			if running {
+				// All that is expected has arrived: the command may end by
+				// itself, and what it says counts.
+				cancel()
+				<-ended // it was ended on purpose
+			}
+			return failed
+		}
+	}
 }
 
 func (a *app) announce(ln net.Listener, url string) {
@@ -209,6 +276,7 @@ type printer struct {
 	app      *app
 	checker  *validate.Checker
 	verifier *signature.Verifier // nil when there is no secret
+	expected *expectations
 	options  listenOptions
 	tally    tally
 	record   []byte
@@ -241,6 +309,7 @@ func (p *printer) one(out *bufio.Writer, d *webhook.Delivery) error {
 	if !probe {
 		r := p.checker.Check(d.Body)
 		p.tally.add(&r)
+		defer p.expected.add(r.Event, r.Known && r.Valid())
 		var signed *signature.Result
 		if p.verifier != nil {
 			s := verify(p.verifier, d, r.Event)

@@ -69,6 +69,7 @@ The exit code is 1 when a delivery was not acknowledged with a 2xx status.`,
 	f.BoolVar(&o.follow, "follow", false, "at the end of the capture, wait for more, until Ctrl-C")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print the requests and send nothing")
 	f.BoolVar(&o.asJSON, "json", false, "write one JSON object per delivery")
+	cmd.MarkFlagsMutuallyExclusive("dry-run", "json")
 	must(cmd.RegisterFlagCompletionFunc("event", a.completeEvents))
 	return cmd
 }

@@ -63,7 +63,7 @@ func (a *app) openReports(o *validateOptions) (*reports, error) {
 	for _, text := range o.formats {
 		format, file, toFile := strings.Cut(text, "=")
 		options := report.Options{
-			Style: a.out, Quiet: a.quiet, All: o.all, Dir: dir, Version: strings.Fields(versionText())[0], Now: a.env.Now,
+			Style: a.out, Quiet: a.quiet, All: o.all, Expected: o.ExpectInvalid, Dir: dir, Version: strings.Fields(versionText())[0], Now: a.env.Now,
 		}
 		if format != "text" {
 			o.Brief = 0

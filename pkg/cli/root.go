@@ -113,6 +113,17 @@ a handler, see what arrives, and let CI judge captured payloads.`,
 	complete(root, "color", "auto", "always", "never")
 	must(root.MarkPersistentFlagDirname("events-dir"))
 
+	root.SetHelpCommand(&cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Help about a command",
+		RunE: func(_ *cobra.Command, args []string) error {
+			cmd, rest, err := root.Find(args)
+			if err != nil || len(rest) > 0 {
+				return usage("see `"+program+" --help`", "unknown command %q", strings.Join(args, " "))
+			}
+			return cmd.Help()
+		},
+	})
 	root.AddCommand(a.demoCommand(), a.eventsCommand(), a.sendCommand(), a.listenCommand(), a.validateCommand(), a.replayCommand())
 	return root
 }
@@ -184,7 +195,7 @@ func (a *app) fromEnvironment(flags *pflag.FlagSet) error {
 	flags.VisitAll(func(f *pflag.Flag) {
 		name := variable(f.Name)
 		value := a.env.Getenv(name)
-		if value == "" || f.Changed || failed != nil || f.Name == "help" || f.Name == "version" {
+		if value == "" || f.Changed || failed != nil || f.Name == "help" || f.Name == "version" || excluded(flags, f) {
 			return
 		}
 		values := []string{value}
@@ -202,6 +213,19 @@ func (a *app) fromEnvironment(flags *pflag.FlagSet) error {
 		}
 	})
 	return failed
+}
+
+// excluded reports whether a flag that was given rules this one out.
+func excluded(flags *pflag.FlagSet, f *pflag.Flag) bool {
+	const annotation = "cobra_annotation_mutually_exclusive" // as cobra's MarkFlagsMutuallyExclusive sets it
+	for _, group := range f.Annotations[annotation] {
+		for name := range strings.FieldsSeq(group) {
+			if other := flags.Lookup(name); other != nil && other != f && other.Changed {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // flagCause drops what pflag says around the error of a value.
@@ -251,6 +275,9 @@ func lookup(c *webhook.Catalog, names []string) ([]*webhook.Type, error) {
 			known := "the event types are " + strings.Join(c.Names(), ", ")
 			if strings.Contains(name, "=") {
 				known = "a value to set is written `--set " + name + "`"
+			}
+			if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
+				known = "a payload of yours is sent with `--file " + name + "`"
 			}
 			if near := schema.Nearest(name, c.Names(), 3); len(near) > 0 {
 				return nil, usage(known, "unknown event type %q; did you mean %s?", name, alternatives(near))

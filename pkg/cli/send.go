@@ -82,6 +82,7 @@ Redirects are reported and not followed.`, defaultURL),
 	f.DurationVar(&o.timeout, "timeout", deliver.DefaultTimeout, "how long one delivery may take")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print the requests and send nothing")
 	f.BoolVar(&o.asJSON, "json", false, "write one JSON object per delivery")
+	cmd.MarkFlagsMutuallyExclusive("dry-run", "json")
 	must(cmd.MarkFlagFilename("file", "json"))
 	return cmd
 }
@@ -194,7 +195,7 @@ func headers(lines []string) (map[string][]string, error) {
 	for _, line := range lines {
 		name, value, err := deliver.ParseHeader(line)
 		if err != nil {
-			return nil, usage("a header looks like --header \"X-Test: 1\"", "%w", err)
+			return nil, usage("a header of your own looks like --header \"X-Test: 1\"", "%w", err)
 		}
 		h[name] = append(h[name], value)
 	}
@@ -345,7 +346,7 @@ func (a *app) warnInvalid(checker *validate.Checker, events []event) {
 		}
 		for _, p := range checker.Check(e.body).Problems {
 			if p.Severity == schema.Error {
-				fmt.Fprintf(a.stderr, "%s %s is no longer valid: %s\n", a.err.Note("warning:"), e.name, report.Safe(strings.TrimPrefix(p.Pointer+": "+p.Message, ": ")))
+				fmt.Fprintf(a.stderr, "%s %s is not valid: %s\n", a.err.Note("warning:"), e.name, report.Safe(strings.TrimPrefix(p.Pointer+": "+p.Message, ": ")))
 			}
 		}
 	}

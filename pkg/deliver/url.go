@@ -28,6 +28,9 @@ func ParseURL(s string) (*url.URL, error) {
 			end = len(text)
 		}
 		host, rest := text[:end], text[end:]
+		if number := strings.TrimPrefix(host, ":"); number != "" && strings.Trim(number, "0123456789") == "" && !isPort(number) {
+			return nil, fmt.Errorf("the URL %q has the port %s, want 1 to 65535", s, number)
+		}
 		if isPort(strings.TrimPrefix(host, ":")) {
 			host = "127.0.0.1:" + strings.TrimPrefix(host, ":")
 		}

@@ -42,7 +42,7 @@ func TestParseURL(t *testing.T) {
 		{"://x", `!has the scheme ""`},
 		{"http://h:99999", "!has the port 99999, want 1 to 65535"},
 		{"http://h:0", "!has the port 0"},
-		{"99999", "https://99999/"},
+		{"99999", "!has the port 99999, want 1 to 65535"},
 		{"http://h:port/", "!invalid port"},
 		{"::1", "!cannot be read"},
 		{"http://a b/", "!cannot be read"},

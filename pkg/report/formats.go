@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/xml"
 	"fmt"
+	"io"
 	"maps"
 	"net/url"
 	"path/filepath"
@@ -398,12 +399,15 @@ func ruleText(keyword string) string {
 	case validate.KeywordEvent:
 		return "The event type is missing or not in the catalog."
 	}
+	if keyword == validate.KeywordExpected {
+		return "A payload is valid that was expected to be invalid."
+	}
 	return "The keyword " + keyword + " of the event's JSON Schema does not hold."
 }
 
 // junitReporter writes a test suite per file: a test case for each invalid
 // payload, and one for all valid ones. The counts of a suite stand before its
-// cases, so those of one file are held in memory.
+// cases, so those of one file are kept until its end.
 type junitReporter struct {
 	out     *bufio.Writer
 	dir     string
@@ -412,8 +416,8 @@ type junitReporter struct {
 
 	begun bool
 	id    int
-	cases bytes.Buffer
-	notes bytes.Buffer
+	cases spool
+	notes spool
 	fails int
 	start time.Time
 }
@@ -423,8 +427,6 @@ func (r *junitReporter) Begin(string) error {
 		r.out.WriteString(xml.Header + "<testsuites>\n")
 	}
 	r.begun = true
-	r.cases.Reset()
-	r.notes.Reset()
 	r.fails = 0
 	r.start = r.now()
 	return nil
@@ -454,8 +456,8 @@ func (r *junitReporter) Report(v *validate.Verdict) error {
 		}
 	}
 	if first == "" {
-		r.notes.WriteString(lines.String())
-		return nil
+		_, err := io.WriteString(&r.notes, lines.String())
+		return err
 	}
 	r.fails++
 	name := "payload"
@@ -482,9 +484,13 @@ func (r *junitReporter) End(file string, s validate.Summary, err error) error {
 	fmt.Fprintf(r.out, "  <testsuite package=\"jc-webhooks\" id=\"%d\" name=\"%s\" timestamp=\"%s\" hostname=\"localhost\" tests=\"%d\" failures=\"%d\" errors=\"%d\" time=\"%.3f\">\n    <properties><property name=\"tool\" value=\"%s\"></property></properties>\n",
 		r.id, name, r.start.UTC().Format("2006-01-02T15:04:05"), tests, r.fails, errs, r.now().Sub(r.start).Seconds(), attribute("jc-webhooks "+r.version))
 	r.id++
-	r.out.Write(r.cases.Bytes())
+	if err := r.cases.moveTo(r.out); err != nil {
+		return err
+	}
 	r.out.WriteString("    <system-out>")
-	r.out.Write(r.notes.Bytes())
+	if err := r.notes.moveTo(r.out); err != nil {
+		return err
+	}
 	_, err = r.out.WriteString("</system-out>\n    <system-err></system-err>\n  </testsuite>\n")
 	return err
 }

@@ -50,6 +50,10 @@ type Options struct {
 	// All makes text show every problem, and not just the first of a group.
 	All bool
 
+	// Expected says that payloads were wanted to be invalid: the summary counts
+	// those that are as expected.
+	Expected bool
+
 	// Dir is the working directory: CI systems want paths relative to it.
 	Dir string
 
@@ -178,8 +182,10 @@ func visible(source []byte) []rune {
 }
 
 func (r *textReporter) Close(t *validate.Tally) error {
+	cut := false
 	for _, l := range t.Likes() {
 		if more := l.Count - Brief; more > 0 && !r.All {
+			cut = true
 			in := ""
 			if l.Event != "" {
 				in = " in " + Excerpt([]byte(l.Event), maxName)
@@ -187,14 +193,20 @@ func (r *textReporter) Close(t *validate.Tally) error {
 			fmt.Fprintf(r.out, "and %s more like this%s: %s\n", number(more), in, r.Style.Problem(l.First))
 		}
 	}
+	if cut && !r.Quiet {
+		fmt.Fprintln(r.out, r.Style.faint("(--all-problems shows every one)"))
+	}
 	if !r.Quiet {
-		fmt.Fprintf(r.out, "%s %s\n", r.Style.Summary(t.Summary), r.Style.faint("("+Duration(r.Now().Sub(r.start))+")"))
+		fmt.Fprintf(r.out, "%s %s\n", r.Style.Summary(t.Summary, r.Expected), r.Style.faint("("+Duration(r.Now().Sub(r.start))+")"))
 	}
 	return r.out.Flush()
 }
 
 // Summary writes the counts in one line.
-func (s Style) Summary(sum validate.Summary) string {
+func (s Style) Summary(sum validate.Summary, expected bool) string {
+	if expected {
+		return fmt.Sprintf("%s in %s: %s as expected, %s not", Count(sum.Payloads, "payload"), Count(sum.Files, "file"), number(sum.Valid), number(sum.Invalid))
+	}
 	parts := []string{s.good(number(sum.Valid) + " valid")}
 	if sum.Invalid > 0 {
 		parts = append(parts, s.bad(number(sum.Invalid)+" invalid"))

@@ -317,6 +317,8 @@ func (p *parser) fail(err error) {
 			offset = len(d.text)
 			problem.Message = "unexpected end of JSON"
 		}
+	case errors.Is(err, io.EOF) && len(bytes.TrimSpace(d.text[p.base:])) == 0:
+		problem.Message = "the text is empty, want JSON"
 	case errors.Is(err, io.EOF):
 		problem.Message = "unexpected end of JSON"
 	default:

@@ -17,7 +17,7 @@ func TestCompileErrors(t *testing.T) {
 		want         string // line:column and pointer
 		says         string
 	}{
-		{"empty", "", "1:1 ", "unexpected end of JSON"},
+		{"empty", "", "1:1 ", "the text is empty"},
 		{"cut off", "{\n", "2:1 ", "unexpected end of JSON"},
 		{"array", "[]", "1:1 ", "want boolean or object"},
 		{"number", " 1", "1:2 ", "want boolean or object"},

@@ -84,8 +84,18 @@ func matches(pattern string, yield func(string, error) bool) bool {
 	}
 	goOn := true
 	err := fs.WalkDir(os.DirFS(filepath.FromSlash(root)), ".", func(name string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() || !matchParts(parts[plain:], strings.Split(name, "/")) {
-			return nil //nolint:nilerr // a folder that cannot be read matches nothing
+		if err != nil && name == "." && errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			found = true
+			if goOn = yield(filepath.FromSlash(prefix+name), err); !goOn {
+				return fs.SkipAll
+			}
+			return fs.SkipDir
+		}
+		if !matchParts(parts[plain:], strings.Split(name, "/")) || !regular(filepath.FromSlash(prefix+name), e) {
+			return nil
 		}
 		found = true
 		if goOn = yield(filepath.FromSlash(prefix+name), nil); !goOn {
@@ -100,6 +110,15 @@ func matches(pattern string, yield func(string, error) bool) bool {
 		return yield(pattern, err)
 	}
 	return goOn
+}
+
+// regular reports whether an entry is a file, or a link to one.
+func regular(name string, e fs.DirEntry) bool {
+	if e.Type()&fs.ModeSymlink != 0 {
+		info, err := os.Stat(name)
+		return err == nil && info.Mode().IsRegular()
+	}
+	return e.Type().IsRegular()
 }
 
 func matchParts(pattern, name []string) bool {

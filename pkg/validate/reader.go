@@ -254,6 +254,7 @@ func (r *Reader) tooLong(s *scanner, end int, done bool) Payload {
 	p := r.fault(fmt.Sprintf("a payload longer than %d bytes", r.max))
 	p.Problems[len(p.Problems)-1].Keyword = keywordSize
 	s.forget = true
+	s.level, s.stack = len(s.stack), nil
 	for {
 		if !done {
 			end = wholeRunes(r.rest()[:end])
@@ -309,6 +310,7 @@ type scanner struct {
 	depth     int  // of the deepest candidate
 	nested    int  // how often one was deeper than those before
 	forget    bool // the text before next is gone, and with it the candidates
+	level     int  // then: how many values are open
 }
 
 // scan looks for the end of the value that text begins with. When it is not
@@ -382,8 +384,19 @@ func (s *scanner) scan(text []byte) (end int, done bool) {
 		case '"':
 			s.inString = true
 		case '{', '[':
+			if s.forget {
+				s.level++
+				continue
+			}
 			s.stack = append(s.stack, c+2) // what closes it, in ASCII
 		case '}', ']':
+			if s.forget {
+				if s.level--; s.level <= 0 {
+					s.next = i + 1
+					return i + 1, true
+				}
+				continue
+			}
 			if s.stack[len(s.stack)-1] != c {
 				s.broken = true
 				continue
@@ -404,7 +417,7 @@ func (s *scanner) opens() bool {
 	case ':', '[':
 		return true
 	case ',':
-		return s.stack[len(s.stack)-1] == ']'
+		return !s.forget && s.stack[len(s.stack)-1] == ']'
 	}
 	return false
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -20,8 +21,9 @@ import (
 )
 
 const (
-	chunkSize = 256 << 10 // of text that one worker judges at a time
-	smallText = 64 << 10  // a text that no second goroutine is started for
+	chunkSize     = 256 << 10 // of text that one worker judges at a time
+	chunkPayloads = 2048      // of a chunk that was split
+	smallText     = 64 << 10  // a text that no second goroutine is started for
 )
 
 // A Group is what problems that are alike have in common. An element of an
@@ -43,7 +45,11 @@ func GroupOf(event string, p *schema.Problem) Group {
 		}
 		pointer = strings.Join(tokens, "/")
 	}
-	return Group{event, p.Keyword, pointer, p.Property, p.Severity}
+	g := Group{event, p.Keyword, pointer, p.Property, p.Severity}
+	if p.Keyword == schema.KeywordSyntax || p.Keyword == schema.KeywordEncoding {
+		g.Property = p.Message // these are alike in nothing else
+	}
+	return g
 }
 
 // A Like counts the problems of one group.
@@ -110,11 +116,42 @@ type chunk struct {
 
 	// The findings. Positions are in the chunk unless it was split.
 	count    int        // of payloads
-	verdicts []*Verdict // of those with problems
+	reported int        // of those with problems
+	verdicts []*Verdict // theirs, as far as they were not handed over
 	likes    map[*Like]int
 	drifts   int // warnings in likes
 	rest     int // where lines could not be told apart, or -1
-	done     chan struct{}
+
+	// found takes the verdicts of a chunk that is judged beside others, some at
+	// a time, and is closed when it is judged. A worker whose chunk is not the
+	// next one to be collected waits when it is full: so the number of verdicts
+	// in memory is bounded, however many a chunk has. Nil keeps them all.
+	found chan []*Verdict
+}
+
+const (
+	batchSize    = 500 // verdicts that are handed over together
+	maxInFlight  = 2   // such batches, of one chunk
+	verdictsHint = 16
+)
+
+// add keeps a verdict, or hands it over with others.
+func (ch *chunk) add(v *Verdict) {
+	ch.reported++
+	ch.verdicts = append(ch.verdicts, v)
+	if ch.found != nil && len(ch.verdicts) >= batchSize {
+		ch.found <- ch.verdicts
+		ch.verdicts = make([]*Verdict, 0, verdictsHint)
+	}
+}
+
+// finish hands over the last verdicts.
+func (ch *chunk) finish() {
+	if len(ch.verdicts) > 0 {
+		ch.found <- ch.verdicts
+		ch.verdicts = nil
+	}
+	close(ch.found)
 }
 
 // A worker judges chunks.
@@ -243,9 +280,36 @@ func (c *Checker) worker(tally *Tally, f func(*worker)) {
 	c.workers.Put(w)
 }
 
+// all yields the verdicts of a chunk as they are found.
+func (ch *chunk) all() iter.Seq[*Verdict] {
+	return func(yield func(*Verdict) bool) {
+		if ch.found == nil {
+			for _, v := range ch.verdicts {
+				if !yield(v) {
+					return
+				}
+			}
+			return
+		}
+		for batch := range ch.found {
+			for _, v := range batch {
+				if !yield(v) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// drain lets the worker of a chunk end whose verdicts nobody wants.
+func (ch *chunk) drain() {
+	for range ch.found {
+	}
+}
+
 // collect takes over what was found in a chunk, in the order of chunks.
 func (r *run) collect(ctx context.Context, ch *chunk) error {
-	for _, v := range ch.verdicts {
+	for v := range ch.all() {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -262,8 +326,8 @@ func (r *run) collect(ctx context.Context, ch *chunk) error {
 			return err
 		}
 	}
-	r.tally.Payloads += ch.count - len(ch.verdicts)
-	r.tally.Valid += ch.count - len(ch.verdicts)
+	r.tally.Payloads += ch.count - ch.reported
+	r.tally.Valid += ch.count - ch.reported
 	r.tally.Warnings += ch.drifts
 	for l, n := range ch.likes {
 		l.Count += n
@@ -307,7 +371,7 @@ func (r *run) stream(ctx context.Context, produce func(stop <-chan struct{}, sen
 	var all sync.WaitGroup
 	all.Go(func() {
 		produced = produce(stop, func(ch *chunk) bool {
-			ch.done = make(chan struct{})
+			ch.found = make(chan []*Verdict, maxInFlight)
 			select {
 			case order <- ch:
 				jobs <- ch
@@ -328,7 +392,7 @@ func (r *run) stream(ctx context.Context, produce func(stop <-chan struct{}, sen
 					} else {
 						w.lines(ch)
 					}
-					close(ch.done)
+					ch.finish()
 				}
 			})
 		})
@@ -340,6 +404,7 @@ func (r *run) stream(ctx context.Context, produce func(stop <-chan struct{}, sen
 			break
 		}
 		if stopped {
+			ch.drain()
 			if err == nil {
 				rest = append(rest, ch)
 			}
@@ -347,6 +412,9 @@ func (r *run) stream(ctx context.Context, produce func(stop <-chan struct{}, sen
 		}
 		if err = ctx.Err(); err == nil {
 			err = r.collect(ctx, ch)
+		}
+		if err != nil {
+			ch.drain()
 		}
 		if err != nil || ch.rest >= 0 {
 			stopped = true
@@ -363,8 +431,8 @@ func (r *run) stream(ctx context.Context, produce func(stop <-chan struct{}, sen
 	return rest, err
 }
 
-// wait returns the next chunk, judged, and calls [Options.Idle] first when that
-// takes time.
+// wait returns the next chunk, and calls [Options.Idle] first when that takes
+// time.
 func (r *run) wait(order <-chan *chunk) (ch *chunk, more bool) {
 	select {
 	case ch, more = <-order:
@@ -373,9 +441,6 @@ func (r *run) wait(order <-chan *chunk) (ch *chunk, more bool) {
 			r.checker.options.Idle()
 		}
 		ch, more = <-order
-	}
-	if more {
-		<-ch.done
 	}
 	return ch, more
 }
@@ -481,7 +546,7 @@ func (r *run) chunk(size int) *chunk {
 	if ch == nil || cap(ch.text) < size || cap(ch.text) > 4*size {
 		ch = &chunk{text: make([]byte, 0, size)}
 	}
-	*ch = chunk{text: ch.text[:0], payloads: ch.payloads[:0], verdicts: ch.verdicts[:0], rest: -1, strict: r.strict}
+	*ch = chunk{text: ch.text[:0], payloads: ch.payloads[:0], rest: -1, strict: r.strict}
 	return ch
 }
 
@@ -527,7 +592,7 @@ func (r *run) split(ctx context.Context, reader *Reader, small bool) error {
 // fill copies payloads into a chunk until it is full, and reports whether there
 // are more.
 func (r *run) fill(ch *chunk, reader *Reader) (more bool, err error) {
-	for len(ch.text) < chunkSize {
+	for len(ch.text) < chunkSize && len(ch.payloads) < chunkPayloads {
 		p, err := reader.Next()
 		if errors.Is(err, io.EOF) {
 			return false, nil
@@ -581,7 +646,7 @@ func (w *worker) explain(ch *chunk, p Payload) {
 	ch.count++
 	v.Problems = slices.Concat(p.Problems, v.Problems)
 	if w.checker.settle(v); len(v.Problems) > 0 {
-		ch.verdicts = append(ch.verdicts, v)
+		ch.add(v)
 	}
 }
 
