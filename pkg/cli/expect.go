@@ -161,6 +161,52 @@ func (a *app) start(ctx context.Context, o *expectOptions, url string) <-chan er
 			}
 		}
 		ended <- err
+		close(ended)
 	}()
 	return ended
+}
+
+// supervise runs the command of --exec and keeps the time. It ends the listener
+// when the time is up, when the command has failed, and when the command has ended
+// and nothing more is expected or may be waited for.
+func (a *app) supervise(ctx context.Context, end func(), o *expectOptions, url string, met <-chan struct{}) error {
+	defer end()
+	running, stop := context.WithCancel(ctx)
+	ended := a.start(running, o, url)
+	defer func() {
+		stop()
+		if ended != nil && o.command != "" {
+			for range ended {
+				continue // what a command says that is ended on purpose is no news
+			}
+		}
+	}()
+	var late <-chan time.Time
+	if o.timeout > 0 {
+		timer := time.NewTimer(o.timeout)
+		defer timer.Stop()
+		late = timer.C
+	}
+	waiting, expecting := o.command != "", len(o.expect) > 0
+	for {
+		select {
+		case failed := <-ended:
+			if failed != nil || !expecting || o.timeout == 0 {
+				return failed
+			}
+			waiting, ended = false, nil
+		case <-met:
+			if expecting = false; !waiting {
+				return nil
+			}
+			met = nil
+		case <-late:
+			if waiting {
+				return &failure{code: exitBad, err: fmt.Errorf("%s did not end within %v", o.command, o.timeout)}
+			}
+			return nil
+		case <-ctx.Done():
+			return nil
+		}
+	}
 }

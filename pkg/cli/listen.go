@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -123,7 +122,8 @@ func (a *app) listen(ctx context.Context, o listenOptions) error {
 	interrupted := ctx
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	expected, err := parseExpect(c, &o.expect, cancel)
+	met := make(chan struct{})
+	expected, err := parseExpect(c, &o.expect, func() { close(met) })
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
@@ -156,7 +156,7 @@ func (a *app) listen(ctx context.Context, o listenOptions) error {
 		printed <- printErr
 	}()
 	commandErr := make(chan error, 1)
-	go func() { commandErr <- a.supervise(ctx, cancel, &o.expect, url) }()
+	go func() { commandErr <- a.supervise(ctx, cancel, &o.expect, url, met) }()
 	defer context.AfterFunc(interrupted, func() {
 		a.say("%s", a.err.Faint("ending: requests under way have 5 seconds (Ctrl-C again ends at once)"))
 	})()
@@ -174,48 +174,6 @@ func (a *app) listen(ctx context.Context, o listenOptions) error {
 		return failed
 	}
 	return expected.verdict()
-}
-
-// supervise runs the command of --exec and keeps the time. It ends the listener
-// when the time is up, or when the command has ended and nothing more is expected
-// or may be waited for.
-func (a *app) supervise(ctx context.Context, end func(), o *expectOptions, url string) error {
-	command, cancel := context.WithCancel(ctx)
-	defer cancel()
-	ended := a.start(command, o, url)
-	var late <-chan time.Time
-	if o.timeout > 0 {
-		timer := time.NewTimer(o.timeout)
-		defer timer.Stop()
-		late = timer.C
-	}
-	var failed error
-	for running := o.command != ""; ; {
-		select {
-		case failed = <-ended:
-			running = false
-			if failed != nil || len(o.expect) == 0 || o.timeout == 0 {
-				end()
-				return failed
-			}
-		case <-late:
-			end()
-			if running {
-				cancel()
-				<-ended // it was ended on purpose
-				return &failure{code: exitBad, err: fmt.Errorf("%s did not end within %v", o.command, o.timeout)}
-			}
-			return failed
-		case <-ctx.Done():
-			if running {
-				// All that is expected has arrived: the command may end by
-				// itself, and what it says counts.
-				cancel()
-				<-ended // it was ended on purpose
-			}
-			return failed
-		}
-	}
 }
 
 func (a *app) announce(ln net.Listener, url string) {

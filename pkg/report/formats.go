@@ -484,12 +484,12 @@ func (r *junitReporter) End(file string, s validate.Summary, err error) error {
 	fmt.Fprintf(r.out, "  <testsuite package=\"jc-webhooks\" id=\"%d\" name=\"%s\" timestamp=\"%s\" hostname=\"localhost\" tests=\"%d\" failures=\"%d\" errors=\"%d\" time=\"%.3f\">\n    <properties><property name=\"tool\" value=\"%s\"></property></properties>\n",
 		r.id, name, r.start.UTC().Format("2006-01-02T15:04:05"), tests, r.fails, errs, r.now().Sub(r.start).Seconds(), attribute("jc-webhooks "+r.version))
 	r.id++
-	if err = r.cases.moveTo(r.out); err != nil {
-		return err
+	if moved := r.cases.moveTo(r.out); moved != nil {
+		return moved
 	}
 	r.out.WriteString("    <system-out>")
-	if err = r.notes.moveTo(r.out); err != nil {
-		return err
+	if moved := r.notes.moveTo(r.out); moved != nil {
+		return moved
 	}
 	_, err = r.out.WriteString("</system-out>\n    <system-err></system-err>\n  </testsuite>\n")
 	return err
