@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -100,7 +101,7 @@ a handler, see what arrives, and let CI judge captured payloads.`,
 	root.SetVersionTemplate(program + " {{.Version}} " + runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH + "\n")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		a.err = a.style(a.env.Stderr)
-		a.complain(err, "")
+		a.complain(errors.New(plainly(err.Error())), "")
 		fmt.Fprintf(a.stderr, "usage: %s\n", cmd.UseLine())
 		a.hint("see `" + cmd.CommandPath() + " --help`")
 		return errTold
@@ -207,12 +208,24 @@ func (a *app) fromEnvironment(flags *pflag.FlagSet) error {
 		}
 		for _, v := range values {
 			if err := flags.Set(f.Name, v); err != nil {
-				failed = usage("it stands for the flag --"+f.Name, "invalid value %q for %s: %w", v, name, flagCause(err))
+				failed = usage("it stands for the flag --"+f.Name, "invalid value %q for %s: %s", v, name, plainly(flagCause(err).Error()))
 				return
 			}
 		}
 	})
 	return failed
+}
+
+// internals are what the standard library puts into the errors of values.
+var internals = regexp.MustCompile(`strconv\.Parse\w+: parsing "[^"]*": |time: `)
+
+// plainly takes the names of functions out of a message.
+func plainly(text string) string {
+	plain := strings.Replace(internals.ReplaceAllString(text, ""), "invalid syntax", "it cannot be read", 1)
+	if strings.Contains(plain, "duration") {
+		plain += " (a time looks like 500ms or 10s)"
+	}
+	return plain
 }
 
 // excluded reports whether a flag that was given rules this one out.

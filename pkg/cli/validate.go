@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"time"
 
@@ -96,7 +97,7 @@ func (a *app) validate(ctx context.Context, paths []string, o validateOptions) e
 		// costs some 10 MB and saves a third of the time.
 		defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
 	}
-	v := validation{app: a, checker: checker, out: out}
+	v := validation{app: a, checker: checker, out: out, judged: map[string]bool{}}
 	err = out.close(&v.tally, v.paths(ctx, paths))
 	switch {
 	case err != nil:
@@ -119,6 +120,9 @@ type validation struct {
 	out     *reports
 	tally   validate.Tally
 	failed  bool // there was a question that could not be asked
+
+	judged   map[string]bool // absolute paths
+	repeated int             // paths that were passed over because of that
 }
 
 func (v *validation) fail(format string, args ...any) {
@@ -128,11 +132,14 @@ func (v *validation) fail(format string, args ...any) {
 
 func (v *validation) paths(ctx context.Context, paths []string) error {
 	for _, path := range paths {
-		before := v.tally.Payloads
+		before := v.tally.Payloads + v.repeated
 		unreadable := false
 		for name, err := range validate.Files([]string{path}) {
 			if name != path && v.out.writes(name) {
 				continue // a report within the folder that it is about
+			}
+			if err == nil && v.again(name) {
+				continue
 			}
 			if err == nil {
 				err = v.file(ctx, name)
@@ -150,11 +157,26 @@ func (v *validation) paths(ctx context.Context, paths []string) error {
 				v.fail("%s: %w", fileLabel(name), report.Cause(err))
 			}
 		}
-		if v.tally.Payloads == before && !unreadable {
+		if v.tally.Payloads+v.repeated == before && !unreadable {
 			v.fail("%s: nothing to validate", fileLabel(path))
 		}
 	}
 	return nil
+}
+
+// again reports whether a file was judged before: it may be named, and be in a
+// folder that is named too.
+func (v *validation) again(name string) bool {
+	path, err := filepath.Abs(name)
+	if err != nil || name == validate.Stdin {
+		return false
+	}
+	if v.judged[path] {
+		v.repeated++
+		return true
+	}
+	v.judged[path] = true
+	return false
 }
 
 func (v *validation) file(ctx context.Context, name string) error {
