@@ -115,7 +115,7 @@ func decode(line []byte) (*webhook.Delivery, int, error) {
 	case rec.V == nil || rec.Kind == "":
 		return nil, 0, errors.New("not a record of a capture")
 	case *rec.V != Version:
-		return nil, 0, fmt.Errorf("a record of version %d, and this program reads version %d", *rec.V, Version)
+		return nil, 0, otherVersion(*rec.V)
 	case rec.Kind != KindDelivery:
 		return nil, 0, nil
 	}
@@ -132,7 +132,7 @@ func decode(line []byte) (*webhook.Delivery, int, error) {
 		}
 		d.Body = body
 	default:
-		return nil, 0, errors.New("a record without a body")
+		return nil, 0, errNoBody
 	}
 	return d, rec.Status, nil
 }

@@ -42,7 +42,7 @@ func Inspect(get func(name string) []byte) (Record, bool) {
 	body, encoded := get("body"), get("body_base64")
 	switch {
 	case version != Version:
-		return Record{Err: fmt.Errorf("a record of version %d, and this program reads version %d", version, Version)}, true
+		return Record{Err: otherVersion(version)}, true
 	case kind != `"`+KindDelivery+`"`:
 		return Record{Skip: true}, true
 	case len(body) > 0 && body[0] == '"':
@@ -51,5 +51,11 @@ func Inspect(get func(name string) []byte) (Record, bool) {
 	case len(encoded) > 0 && encoded[0] == '"':
 		return Record{Body: encoded, Base64: true}, true
 	}
-	return Record{Err: errors.New("a record without a body")}, true
+	return Record{Err: errNoBody}, true
+}
+
+var errNoBody = errors.New("a record without a body")
+
+func otherVersion(version int) error {
+	return fmt.Errorf("a record of version %d, and this program reads version %d", version, Version)
 }

@@ -66,7 +66,7 @@ func parseExpect(c *webhook.Catalog, o *expectOptions, met func()) (*expectation
 		if !known {
 			hint := "the event types are " + strings.Join(c.Names(), ", ")
 			if near := schema.Nearest(pattern, c.Names(), 3); len(near) > 0 {
-				return nil, usage(hint, "no event type is %q; did you mean %s?", pattern, alternatives(near))
+				return nil, usage(hint, "no event type is %q; did you mean %s?", pattern, schema.Alternatives(near))
 			}
 			return nil, usage(hint, "no event type is %q", pattern)
 		}

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/jc-webhooks/jc-webhooks/pkg/report"
+	"github.com/jc-webhooks/jc-webhooks/pkg/schema"
 	"github.com/jc-webhooks/jc-webhooks/pkg/validate"
 )
 
@@ -36,7 +37,7 @@ func (l *formatList) Set(text string) error {
 	format, file, toFile := strings.Cut(text, "=")
 	switch {
 	case !slices.Contains(report.Formats, format):
-		return fmt.Errorf("want %s", alternatives(report.Formats))
+		return fmt.Errorf("want %s", schema.Alternatives(report.Formats))
 	case toFile && file == "":
 		return errors.New("want the name of a file after =")
 	}

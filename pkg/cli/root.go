@@ -158,18 +158,10 @@ func (*enum) Type() string { return "string" }
 // Set refuses a value that is not allowed.
 func (e *enum) Set(s string) error {
 	if !slices.Contains(e.allowed, s) {
-		return fmt.Errorf("want %s", alternatives(e.allowed))
+		return fmt.Errorf("want %s", schema.Alternatives(e.allowed))
 	}
 	*e.value = s
 	return nil
-}
-
-// alternatives lists names: a, b or c.
-func alternatives(names []string) string {
-	if len(names) < 2 {
-		return strings.Join(names, "")
-	}
-	return strings.Join(names[:len(names)-1], ", ") + " or " + names[len(names)-1]
 }
 
 // must stops the program for a fault that every run would have.
@@ -293,7 +285,7 @@ func lookup(c *webhook.Catalog, names []string) ([]*webhook.Type, error) {
 				known = "a payload of yours is sent with `--file " + name + "`"
 			}
 			if near := schema.Nearest(name, c.Names(), 3); len(near) > 0 {
-				return nil, usage(known, "unknown event type %q; did you mean %s?", name, alternatives(near))
+				return nil, usage(known, "unknown event type %q; did you mean %s?", name, schema.Alternatives(near))
 			}
 			return nil, usage(known, "unknown event type %q", name)
 		}

@@ -329,7 +329,7 @@ func (a *app) assign(events []event, s assignment, setNew bool) error {
 	if len(without) == len(events) {
 		near := s.nearest(events[0].body, events[0].fields)
 		return usage("--set-new adds a field that the event does not have",
-			"%s has no field %s; the nearest are %s", strings.Join(without, ", "), dotted(s.path), alternatives(near))
+			"%s has no field %s; the nearest are %s", strings.Join(without, ", "), dotted(s.path), schema.Alternatives(near))
 	}
 	for _, name := range without {
 		a.say("note: %s has no field %s and is sent without it", name, dotted(s.path))

@@ -13,6 +13,7 @@ import (
 
 	"github.com/jc-webhooks/jc-webhooks/pkg/capture"
 	"github.com/jc-webhooks/jc-webhooks/pkg/report"
+	"github.com/jc-webhooks/jc-webhooks/pkg/schema"
 	"github.com/jc-webhooks/jc-webhooks/pkg/validate"
 )
 
@@ -54,7 +55,7 @@ when one is not, and 2 when a path could not be read or held no payload.`,
 	f.BoolVar(&o.ExpectInvalid, "expect-invalid", false, "want every payload to be invalid, as in a folder of bad examples")
 	f.StringVar(&o.Event, "event", "", "judge every payload as an event of the type `NAME`")
 	f.Var(&o.formats, "format", "how to write the verdicts, to standard output or to a file, as `FORMAT[=FILE]`:\n"+
-		alternatives(report.Formats)+" (repeatable)")
+		schema.Alternatives(report.Formats)+" (repeatable)")
 	f.BoolVar(&o.all, "all-problems", false, "show every problem in text, and not just the first three of those that are alike")
 	f.IntVar(&o.MaxPayload, "max-payload", validate.DefaultMaxPayload, "longest payload in `bytes`; a longer one is invalid")
 	complete(cmd, "format", report.Formats...)

@@ -21,7 +21,17 @@ import (
 // numbers takes time that grows faster than their length.
 const maxNumberLength = 1000
 
-var bom = []byte("\xef\xbb\xbf")
+// ByteOrderMark is U+FEFF at the start of a text, which some editors write.
+const ByteOrderMark = "\ufeff"
+
+var bom = []byte(ByteOrderMark)
+
+// BOMProblem is the warning of a byte order mark at pos.
+func BOMProblem(pos Position) Problem {
+	return Problem{
+		Pos: pos, Length: len(ByteOrderMark), Keyword: KeywordBOM, Severity: Warning, Message: "a byte order mark before the value",
+	}
+}
 
 // A Document is a text that was read as one JSON value, with the place of
 // every part.
@@ -53,10 +63,7 @@ func Parse(text []byte) *Document {
 	d := &Document{text: text}
 	p := parser{doc: d, base: 0}
 	if rest, ok := bytes.CutPrefix(text, bom); ok {
-		d.problems = append(d.problems, Problem{
-			Pos: Position{0, 1, 1}, Length: len(bom), Keyword: KeywordBOM, Severity: Warning,
-			Message: "a byte order mark before the value",
-		})
+		d.problems = append(d.problems, BOMProblem(Position{0, 1, 1}))
 		p.base = len(text) - len(rest)
 	}
 	if what := OtherEncoding(text); what != "" {

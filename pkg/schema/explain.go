@@ -35,7 +35,7 @@ func (d *Document) explain(err *jsonschema.ValidationError) []Problem {
 		want := slices.Clone(k.Want)
 		// An integer is a number, and null is what a field may be besides.
 		slices.SortStableFunc(want, func(a, b string) int { return strings.Compare(last(a), last(b)) })
-		return mismatch(d.describe(n), join(want))
+		return mismatch(d.describe(n), Alternatives(want))
 	case *kind.Const:
 		return mismatch(d.describe(n), display(k.Want))
 	case *kind.Enum:
@@ -43,7 +43,7 @@ func (d *Document) explain(err *jsonschema.ValidationError) []Problem {
 		for i, v := range k.Want {
 			want[i] = display(v)
 		}
-		return mismatch(d.describe(n), join(want))
+		return mismatch(d.describe(n), Alternatives(want))
 	case *kind.Required:
 		return missing(k.Missing, "missing property %s", p)
 	case *kind.DependentRequired:
@@ -152,8 +152,8 @@ func last(typeName string) string {
 	return "a"
 }
 
-// join lists alternatives: a, b or c.
-func join(want []string) string {
+// Alternatives lists names in a sentence: a, b or c.
+func Alternatives(want []string) string {
 	if len(want) < 2 {
 		return strings.Join(want, "")
 	}

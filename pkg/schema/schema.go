@@ -244,7 +244,7 @@ func (d *Document) alternatives(err *jsonschema.ValidationError, problems []Prob
 	if len(want) == len(err.Causes) {
 		n := d.find(err.InstanceLocation)
 		p := d.problem(n, pointerOf(err.InstanceLocation), "type")
-		p.Got, p.Want = d.describe(n), join(want)
+		p.Got, p.Want = d.describe(n), Alternatives(want)
 		p.Message = "got " + p.Got + ", want " + p.Want
 		return append(problems, p)
 	}

@@ -15,10 +15,9 @@ import (
 const DefaultMaxPayload = 16 << 20
 
 const (
-	keywordSize   = "size" // a payload longer than the limit
-	firstBuffer   = 64 << 10
-	whitespace    = " \t\r\n"
-	byteOrderMark = "\xef\xbb\xbf"
+	keywordSize = "size" // a payload longer than the limit
+	firstBuffer = 64 << 10
+	whitespace  = " \t\r\n"
 )
 
 // A Payload is one of the values that a [Reader] finds.
@@ -181,13 +180,10 @@ func (r *Reader) begin() (Payload, bool) {
 		r.start, r.err = len(r.buf), io.EOF
 		return p, true
 	}
-	if bytes.HasPrefix(r.rest(), []byte(byteOrderMark)) {
-		r.pending = append(r.pending, schema.Problem{
-			Pos: r.pos, Length: len(byteOrderMark), Keyword: schema.KeywordBOM, Severity: schema.Warning,
-			Message: "a byte order mark before the value",
-		})
-		r.start += len(byteOrderMark)
-		r.pos.Offset += int64(len(byteOrderMark))
+	if bytes.HasPrefix(r.rest(), []byte(schema.ByteOrderMark)) {
+		r.pending = append(r.pending, schema.BOMProblem(r.pos))
+		r.start += len(schema.ByteOrderMark)
+		r.pos.Offset += int64(len(schema.ByteOrderMark))
 	}
 	return Payload{}, false
 }

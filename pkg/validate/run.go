@@ -130,9 +130,8 @@ type chunk struct {
 }
 
 const (
-	batchSize    = 500 // verdicts that are handed over together
-	maxInFlight  = 2   // such batches, of one chunk
-	verdictsHint = 16
+	batchSize   = 500 // verdicts that are handed over together
+	maxInFlight = 2   // such batches, of one chunk
 )
 
 // add keeps a verdict, or hands it over with others.
@@ -141,7 +140,7 @@ func (ch *chunk) add(v *Verdict) {
 	ch.verdicts = append(ch.verdicts, v)
 	if ch.found != nil && len(ch.verdicts) >= batchSize {
 		ch.found <- ch.verdicts
-		ch.verdicts = make([]*Verdict, 0, verdictsHint)
+		ch.verdicts = nil
 	}
 }
 
@@ -668,7 +667,7 @@ func (w *worker) lines(ch *chunk) {
 				i += end
 				continue
 			}
-		case '[', ',', ']', byteOrderMark[0], 0:
+		case '[', ',', ']', schema.ByteOrderMark[0], 0:
 			ch.rest = i
 			return
 		}
@@ -701,8 +700,9 @@ func (w *worker) lines(ch *chunk) {
 }
 
 // accept asks the fast program about the payload that text begins with, which
-// has to end within limit, or, to be exact, at it. When it is quiet the payload was counted, and there is
-// nothing to report of it but drifts, which were counted too.
+// has to end within limit, or, to be exact, at it. When it is quiet the payload
+// was counted, and there is nothing to report of it but drifts, which were counted
+// too.
 func (w *worker) accept(ch *chunk, text []byte, limit int, exact bool) (end int, quiet bool) {
 	if w.checker.slow || w.checker.options.ExpectInvalid {
 		return 0, false
