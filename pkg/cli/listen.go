@@ -51,8 +51,9 @@ func (a *app) listenCommand() *cobra.Command {
 		Short: "Receive events on this machine and print each with a verdict",
 		Long: `Receive events on this machine and print each as it arrives, with a verdict.
 
-POST on any path is accepted and answered with 200, whatever the verdict is. GET
-and HEAD, with which vendors probe a URL, are answered with 200 as well.
+POST on any path is accepted and answered with 200, whatever the verdict is,
+unless --enforce-signature refuses it. GET and HEAD, with which vendors probe a
+URL, are answered with 200 as well.
 
 The first Ctrl-C ends it well: requests under way have five seconds to finish,
 and are counted. A second one ends it at once.`,

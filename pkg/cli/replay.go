@@ -26,16 +26,13 @@ import (
 
 // replayOptions are what the flags of replay fill.
 type replayOptions struct {
-	to             string
-	speed          speed
-	events         []string
-	ids            []string
-	since, until   string
-	changes        changeOptions
-	header         []string
-	timeout        time.Duration
-	follow, dryRun bool
-	asJSON         bool
+	speed        speed
+	events       []string
+	ids          []string
+	since, until string
+	changes      changeOptions
+	delivery     deliveryOptions
+	follow       bool
 }
 
 func (a *app) replayCommand() *cobra.Command {
@@ -57,19 +54,14 @@ The exit code is 1 when a delivery was not acknowledged with a 2xx status.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.replay(cmd.Context(), args, o) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.to, "to", defaultURL, "`URL` of the handler; 3000 and localhost:3000/hooks will do")
 	f.Var(&o.speed, "speed", "how fast: 1x keeps the recorded distances in time, 10x divides them, max has none (default max)")
 	f.StringArrayVar(&o.events, "event", nil, "only events of this type, or of those that a `PATTERN` such as 'call.*' matches (repeatable)")
 	f.StringArrayVar(&o.ids, "id", nil, "only the delivery with this id, or those of a range, `N[-M]` (repeatable)")
 	f.StringVar(&o.since, "since", "", "only what was received at or after this `TIME`: 2026-01-02T15:04:05Z, or 10m for ten minutes ago")
 	f.StringVar(&o.until, "until", "", "only what was received before this `TIME`")
 	a.changeFlags(cmd, &o.changes)
-	f.StringArrayVar(&o.header, "header", nil, "set a header, as `\"Name: value\"` (repeatable)")
-	f.DurationVar(&o.timeout, "timeout", deliver.DefaultTimeout, "how long one delivery may take")
+	deliveryFlags(cmd, &o.delivery, "set a header")
 	f.BoolVar(&o.follow, "follow", false, "at the end of the capture, wait for more, until Ctrl-C")
-	f.BoolVar(&o.dryRun, "dry-run", false, "print the requests and send nothing")
-	f.BoolVar(&o.asJSON, "json", false, "write one JSON object per delivery")
-	cmd.MarkFlagsMutuallyExclusive("dry-run", "json")
 	must(cmd.RegisterFlagCompletionFunc("event", a.completeEvents))
 	return cmd
 }
@@ -187,15 +179,9 @@ func (a *app) replay(ctx context.Context, names []string, o replayOptions) error
 	if len(names) == 0 {
 		return usage("`jc-webhooks listen --record capture.ndjson` makes one", "no capture named")
 	}
-	if o.timeout <= 0 {
-		return usage("a time looks like 500ms or 10s", "the timeout %v is not above 0", o.timeout)
-	}
 	r := &replayer{app: a, options: o}
 	var err error
-	if r.target, err = deliver.ParseURL(o.to); err != nil {
-		return usage("a URL looks like http://127.0.0.1:3000/hooks, or 3000 for short", "%w", err)
-	}
-	if r.header, err = headers(o.header); err != nil {
+	if r.target, r.header, r.client, err = o.delivery.prepare(); err != nil {
 		return err
 	}
 	if r.choice, err = a.parseSelection(&o); err != nil {
@@ -210,7 +196,6 @@ func (a *app) replay(ctx context.Context, names []string, o replayOptions) error
 	if r.checker, err = validate.NewChecker(r.catalog, validate.Options{}); err != nil {
 		return err
 	}
-	r.client = deliver.NewClient(o.timeout, userAgent())
 	for _, name := range names {
 		if err := r.capture(ctx, name); err != nil {
 			return err
@@ -229,7 +214,7 @@ func (r *replayer) end() error {
 		a.complain(errors.New("--set matched no delivery: all were sent unchanged"), "--set-new adds a field that an event does not have")
 		return errTold
 	}
-	if !r.options.dryRun {
+	if !r.options.delivery.dryRun {
 		line := fmt.Sprintf("%s replayed, %d acknowledged", report.Count(r.sent, "delivery"), r.sent-r.bad)
 		if r.sent != 1 {
 			line = fmt.Sprintf("%d deliveries replayed, %d acknowledged", r.sent, r.sent-r.bad)
@@ -321,13 +306,13 @@ func (r *replayer) one(ctx context.Context, recorded *webhook.Delivery) error {
 	}
 	d := &webhook.Delivery{URL: r.url(recorded), Header: r.headers(recorded), Body: e.body}
 	r.sent++
-	if r.options.dryRun {
+	if r.options.delivery.dryRun {
 		return r.app.printRequest(ctx, r.client, d)
 	}
 	if err := r.pace(ctx, recorded); err != nil {
 		return err
 	}
-	sent, err := r.app.sendOne(ctx, r.client, d, e.name, r.options.asJSON)
+	sent, err := r.app.sendOne(ctx, r.client, d, e.name, r.options.delivery.asJSON)
 	if err != nil {
 		return err
 	}

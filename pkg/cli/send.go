@@ -24,14 +24,44 @@ import (
 
 // sendOptions are what the flags of send fill.
 type sendOptions struct {
+	all      bool
+	file     string
+	changes  changeOptions
+	delivery deliveryOptions
+}
+
+// deliveryOptions are what the flags fill that say how deliveries are made.
+type deliveryOptions struct {
 	to      string
-	all     bool
-	file    string
-	changes changeOptions
-	dryRun  bool
 	header  []string
 	timeout time.Duration
+	dryRun  bool
 	asJSON  bool
+}
+
+// deliveryFlags defines these flags; headerHelp says what --header does.
+func deliveryFlags(cmd *cobra.Command, o *deliveryOptions, headerHelp string) {
+	f := cmd.Flags()
+	f.StringVar(&o.to, "to", defaultURL, "`URL` of the handler; 3000 and localhost:3000/hooks will do")
+	f.StringArrayVar(&o.header, "header", nil, headerHelp+", as `\"Name: value\"` (repeatable)")
+	f.DurationVar(&o.timeout, "timeout", deliver.DefaultTimeout, "how long one delivery may take")
+	f.BoolVar(&o.dryRun, "dry-run", false, "print the requests and send nothing")
+	f.BoolVar(&o.asJSON, "json", false, "write one JSON object per delivery")
+	cmd.MarkFlagsMutuallyExclusive("dry-run", "json")
+}
+
+// prepare reads the flags: where deliveries go, with which headers, and by whom.
+func (o *deliveryOptions) prepare() (target *url.URL, header map[string][]string, client *deliver.Client, err error) {
+	if target, err = deliver.ParseURL(o.to); err != nil {
+		return nil, nil, nil, usage("a URL looks like http://127.0.0.1:3000/hooks, or 3000 for short", "%w", err)
+	}
+	if header, err = headers(o.header); err != nil {
+		return nil, nil, nil, err
+	}
+	if o.timeout <= 0 {
+		return nil, nil, nil, usage("a time looks like 500ms or 10s", "the timeout %v is not above 0", o.timeout)
+	}
+	return target, header, deliver.NewClient(o.timeout, userAgent()), nil
 }
 
 // changeOptions are what the flags fill that change payloads.
@@ -74,15 +104,10 @@ Redirects are reported and not followed.`, defaultURL),
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.to, "to", defaultURL, "`URL` of the handler; 3000 and localhost:3000/hooks will do")
 	f.BoolVar(&o.all, "all", false, "send every event type")
 	f.StringVar(&o.file, "file", "", "send the payload in this `file`, or - for standard input, as it is")
 	a.changeFlags(cmd, &o.changes)
-	f.StringArrayVar(&o.header, "header", nil, "add a header, as `\"Name: value\"` (repeatable)")
-	f.DurationVar(&o.timeout, "timeout", deliver.DefaultTimeout, "how long one delivery may take")
-	f.BoolVar(&o.dryRun, "dry-run", false, "print the requests and send nothing")
-	f.BoolVar(&o.asJSON, "json", false, "write one JSON object per delivery")
-	cmd.MarkFlagsMutuallyExclusive("dry-run", "json")
+	deliveryFlags(cmd, &o.delivery, "add a header")
 	must(cmd.MarkFlagFilename("file", "json"))
 	return cmd
 }
@@ -96,32 +121,24 @@ type event struct {
 }
 
 func (a *app) send(ctx context.Context, names []string, o sendOptions) error {
-	target, err := deliver.ParseURL(o.to)
-	if err != nil {
-		return usage("a URL looks like http://127.0.0.1:3000/hooks, or 3000 for short", "%w", err)
-	}
-	header, err := headers(o.header)
+	target, header, client, err := o.delivery.prepare()
 	if err != nil {
 		return err
-	}
-	if o.timeout <= 0 {
-		return usage("a time looks like 500ms or 10s", "the timeout %v is not above 0", o.timeout)
 	}
 	events, checker, err := a.eventsToSend(names, o)
 	if err != nil {
 		return err
 	}
-	client := deliver.NewClient(o.timeout, userAgent())
 	bad := false
 	for _, e := range events {
 		d := &webhook.Delivery{URL: target.String(), Header: header, Body: e.body}
-		if o.dryRun {
+		if o.delivery.dryRun {
 			if err := a.printRequest(ctx, client, d); err != nil {
 				return err
 			}
 			continue
 		}
-		sent, err := a.sendOne(ctx, client, d, e.name, o.asJSON)
+		sent, err := a.sendOne(ctx, client, d, e.name, o.delivery.asJSON)
 		if err != nil {
 			return err
 		}

@@ -35,7 +35,8 @@ func (a *app) validateCommand() *cobra.Command {
 A path is a file, a folder (its *.json, *.ndjson and *.jsonl, and those of the
 folders in it; not *.schema.json), a quoted pattern ('captures/**/*.json'), or -
 for standard input. A file holds one payload, several in a row, one per line, or
-arrays of them; or what listen --json wrote, of which the bodies are judged.
+arrays of them; or what listen wrote with --json or --record, of which the bodies
+are judged.
 
 An error makes a payload invalid; a warning is a difference from the reference
 that a handler can live with. The exit code is 0 when all payloads are valid, 1
