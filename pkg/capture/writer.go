@@ -46,6 +46,7 @@ type Writer struct {
 	mu     sync.Mutex // for what follows
 	file   *os.File
 	size   int64 // of the whole records in file
+	dirty  bool  // there is more in file, which a failure left behind
 	lastID uint64
 	buffer []byte
 	count  uint64 // of appended records
@@ -219,15 +220,16 @@ func (w *Writer) Append(d *webhook.Delivery, status int) error {
 	}
 	// What an earlier failure left behind has to go first: it would make
 	// this record part of a broken line.
-	if info, err := w.file.Stat(); err != nil {
-		return err
-	} else if info.Size() != w.size {
+	if w.dirty {
 		if err := w.file.Truncate(w.size); err != nil {
 			return err
 		}
+		w.dirty = false
 	}
 	if _, err := w.file.Write(record); err != nil {
-		return errors.Join(err, w.file.Truncate(w.size))
+		truncateErr := w.file.Truncate(w.size)
+		w.dirty = truncateErr != nil
+		return errors.Join(err, truncateErr)
 	}
 	w.size += int64(len(record))
 	w.lastID = max(w.lastID, d.ID)
