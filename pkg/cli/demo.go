@@ -57,7 +57,7 @@ func (a *app) demo(ctx context.Context) error {
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(ctx, ln) }()
 
-	d := &demonstration{app: a, checker: checker, arrived: arrived, client: deliver.NewClient(demoTimeout, userAgent())}
+	d := &demonstration{app: a, checker: checker, arrived: arrived, client: deliver.NewClient(deliver.Options{Timeout: demoTimeout, UserAgent: userAgent()})}
 	d.url = "http://" + ln.Addr().String() + "/"
 	if err := d.run(ctx, c); err != nil {
 		return err

@@ -151,10 +151,7 @@ func (s *selection) wants(d *webhook.Delivery, event string) bool {
 	case len(s.ids) > 0 && !slices.ContainsFunc(s.ids, func(r [2]uint64) bool { return r[0] <= d.ID && d.ID <= r[1] }):
 		return false
 	}
-	return len(s.events) == 0 || slices.ContainsFunc(s.events, func(pattern string) bool {
-		ok, err := path.Match(pattern, event)
-		return err == nil && ok
-	})
+	return len(s.events) == 0 || slices.ContainsFunc(s.events, func(pattern string) bool { return matches(pattern, event) })
 }
 
 // A replayer sends the deliveries of captures.
@@ -368,22 +365,12 @@ func (r *replayer) url(d *webhook.Delivery) string {
 	return u.String()
 }
 
-// hopByHop are the header fields that are about one connection, or that a client
-// makes itself.
-var hopByHop = []string{
-	"Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
-	"Content-Length", "Host", "Accept-Encoding", "Expect",
-}
-
 // headers returns the header of the delivery: that which was recorded, with what
 // --header sets.
 func (r *replayer) headers(d *webhook.Delivery) map[string][]string {
-	h := map[string][]string{}
-	for name, values := range d.Header {
-		if !slices.Contains(hopByHop, name) && !slices.Contains(values, capture.Redacted) {
-			h[name] = values
-		}
-	}
+	h := deliver.EndToEnd(d.Header)
+	delete(h, "Accept-Encoding") // the answer is read by people
+	maps.DeleteFunc(h, func(_ string, values []string) bool { return slices.Contains(values, capture.Redacted) })
 	maps.Copy(h, r.header)
 	return h
 }

@@ -61,7 +61,7 @@ func (o *deliveryOptions) prepare() (target *url.URL, header map[string][]string
 	if o.timeout <= 0 {
 		return nil, nil, nil, usage("a time looks like 500ms or 10s", "the timeout %v is not above 0", o.timeout)
 	}
-	return target, header, deliver.NewClient(o.timeout, userAgent()), nil
+	return target, header, deliver.NewClient(deliver.Options{Timeout: o.timeout, UserAgent: userAgent()}), nil
 }
 
 // changeOptions are what the flags fill that change payloads.
@@ -160,11 +160,11 @@ func (a *app) send(ctx context.Context, names []string, o sendOptions) error {
 func (a *app) sendOne(ctx context.Context, client *deliver.Client, d *webhook.Delivery, name string, asJSON bool) (report.Sent, error) {
 	sent := report.Sent{Event: name, URL: redacted(d.URL), Bytes: len(d.Body)}
 	if !asJSON {
-		fmt.Fprintln(a.stdout, a.out.Request(name, sent.URL, len(d.Body)))
+		fmt.Fprintln(a.stdout, a.out.Request(0, name, sent.URL, len(d.Body)))
 	}
 	sent.Outcome = client.Do(ctx, d)
 	if !asJSON {
-		fmt.Fprintln(a.stdout, a.out.Response(&sent.Outcome))
+		fmt.Fprintln(a.stdout, a.out.Response(0, &sent.Outcome))
 		return sent, nil
 	}
 	text, err := sent.JSON()

@@ -29,8 +29,9 @@ const (
 	// one read. JustCall does not document its own.
 	DefaultTimeout = 10 * time.Second
 
-	// MaxResponse is how much of a response body is kept, in bytes. What
-	// follows is not read.
+	// MaxResponse is how much of a response body is kept unless
+	// [Options.MaxResponse] says otherwise, in bytes. What follows is not
+	// read.
 	MaxResponse = 64 << 10
 
 	maxResponseHeader = 256 << 10
@@ -68,8 +69,9 @@ type Outcome struct {
 	// Header is the header of the response.
 	Header http.Header
 
-	// Body is the response body, cut at [MaxResponse].
+	// Body is the response body, or its beginning when Cut says so.
 	Body []byte
+	Cut  bool
 
 	// Latency is the time from the start of the request to the end of what
 	// was read of the response.
@@ -85,21 +87,37 @@ func (o *Outcome) OK() bool { return o.Class == OK }
 // A Client delivers. It is made by [NewClient], can be used by several
 // goroutines, and keeps connections for the next delivery.
 type Client struct {
-	timeout   time.Duration
-	userAgent string
-	http      http.Client
+	options Options
+	http    http.Client
 }
 
-// NewClient returns a client whose deliveries take no longer than timeout, or
-// [DefaultTimeout] when that is 0, and bear the given User-Agent unless they
-// have their own. It does not follow redirects, does not ask for
+// Options say how a [Client] delivers.
+type Options struct {
+	// Timeout bounds a delivery; 0 means [DefaultTimeout].
+	Timeout time.Duration
+
+	// UserAgent is the User-Agent of deliveries that do not have their own.
+	UserAgent string
+
+	// MaxResponse is how much of a response body is kept, in bytes; 0 means
+	// [MaxResponse].
+	MaxResponse int64
+
+	// Insecure accepts any certificate.
+	Insecure bool
+}
+
+// NewClient returns a client. It does not follow redirects, does not ask for
 // compression, and uses the proxy that the environment names for hosts other
 // than this one.
-func NewClient(timeout time.Duration, userAgent string) *Client {
-	if timeout == 0 {
-		timeout = DefaultTimeout
+func NewClient(o Options) *Client {
+	if o.Timeout == 0 {
+		o.Timeout = DefaultTimeout
 	}
-	c := &Client{timeout: timeout, userAgent: userAgent}
+	if o.MaxResponse == 0 {
+		o.MaxResponse = MaxResponse
+	}
+	c := &Client{options: o}
 	c.http = http.Client{
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
@@ -109,6 +127,7 @@ func NewClient(timeout time.Duration, userAgent string) *Client {
 			MaxIdleConnsPerHost:    100,
 			IdleConnTimeout:        idleTimeout,
 			MaxResponseHeaderBytes: maxResponseHeader,
+			TLSClientConfig:        &tls.Config{InsecureSkipVerify: o.Insecure}, //nolint:gosec // only where it is asked for
 		},
 	}
 	return c
@@ -125,7 +144,7 @@ func (c *Client) Request(ctx context.Context, d *webhook.Delivery) (*http.Reques
 		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("User-Agent", c.userAgent)
+	req.Header.Set("User-Agent", c.options.UserAgent)
 	for name, values := range d.Header {
 		if name == "Host" {
 			if len(values) > 0 {
@@ -140,7 +159,7 @@ func (c *Client) Request(ctx context.Context, d *webhook.Delivery) (*http.Reques
 
 // Do makes one delivery. Its URL must be absolute, as [ParseURL] returns it.
 func (c *Client) Do(ctx context.Context, d *webhook.Delivery) Outcome {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	ctx, cancel := context.WithTimeout(ctx, c.options.Timeout)
 	defer cancel()
 	begin := time.Now()
 	var o Outcome
@@ -149,7 +168,10 @@ func (c *Client) Do(ctx context.Context, d *webhook.Delivery) Outcome {
 		var resp *http.Response
 		if resp, err = c.http.Do(req); err == nil {
 			o.Status, o.Header = resp.StatusCode, resp.Header
-			o.Body, err = io.ReadAll(io.LimitReader(resp.Body, MaxResponse))
+			o.Body, err = io.ReadAll(io.LimitReader(resp.Body, c.options.MaxResponse+1))
+			if o.Cut = int64(len(o.Body)) > c.options.MaxResponse; o.Cut {
+				o.Body = o.Body[:c.options.MaxResponse]
+			}
 			_ = resp.Body.Close() // nothing is lost: the body was read as far as it is wanted
 		}
 	}

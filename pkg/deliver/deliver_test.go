@@ -44,7 +44,7 @@ func status(code int) http.HandlerFunc {
 
 func do(t *testing.T, url string) deliver.Outcome {
 	t.Helper()
-	return deliver.NewClient(5*time.Second, "test").Do(t.Context(), &webhook.Delivery{URL: url, Body: []byte(`{}`)})
+	return deliver.NewClient(deliver.Options{Timeout: 5 * time.Second, UserAgent: "test"}).Do(t.Context(), &webhook.Delivery{URL: url, Body: []byte(`{}`)})
 }
 
 func TestDoStatus(t *testing.T) {
@@ -149,7 +149,7 @@ func TestDoFailures(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			o := deliver.NewClient(tt.timeout, "test").Do(t.Context(), &webhook.Delivery{URL: tt.url(t), Body: []byte(`{}`)})
+			o := deliver.NewClient(deliver.Options{Timeout: tt.timeout, UserAgent: "test"}).Do(t.Context(), &webhook.Delivery{URL: tt.url(t), Body: []byte(`{}`)})
 			if o.Class != tt.class || o.Status != tt.status || o.OK() || o.Err == nil {
 				t.Fatalf("got %s, status %d, %v, want %s, %d", o.Class, o.Status, o.Err, tt.class, tt.status)
 			}
@@ -167,7 +167,7 @@ func TestDoCanceled(t *testing.T) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		<-r.Context().Done()
 	})
-	client := deliver.NewClient(5*time.Second, "")
+	client := deliver.NewClient(deliver.Options{Timeout: 5 * time.Second})
 	if o := client.Do(ctx, &webhook.Delivery{URL: url}); o.Class != deliver.Canceled {
 		t.Errorf("under way: got %s, %v", o.Class, o.Err)
 	}
@@ -235,7 +235,7 @@ func TestDoRequest(t *testing.T) {
 			d := tt.delivery
 			d.URL = url + d.URL
 			given := bytes.Clone(d.Body)
-			if o := deliver.NewClient(5*time.Second, "agent/1").Do(t.Context(), &d); !o.OK() {
+			if o := deliver.NewClient(deliver.Options{Timeout: 5 * time.Second, UserAgent: "agent/1"}).Do(t.Context(), &d); !o.OK() {
 				t.Fatalf("got %s, %v", o.Class, o.Err)
 			}
 			if got.method != tt.want.method || got.target != tt.want.target {
@@ -262,7 +262,7 @@ func TestDoRequest(t *testing.T) {
 // One client serves many goroutines, and mixes nothing up.
 func TestDoConcurrent(t *testing.T) {
 	url := serve(t, func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) })
-	client := deliver.NewClient(10*time.Second, "")
+	client := deliver.NewClient(deliver.Options{Timeout: 10 * time.Second})
 	done := make(chan string)
 	const n = 20
 	for i := range n {
@@ -330,7 +330,7 @@ func ExampleClient_Do() {
 	}))
 	defer handler.Close()
 
-	client := deliver.NewClient(deliver.DefaultTimeout, "example/1.0")
+	client := deliver.NewClient(deliver.Options{Timeout: deliver.DefaultTimeout, UserAgent: "example/1.0"})
 	outcome := client.Do(context.Background(), &webhook.Delivery{URL: handler.URL + "/hooks", Body: []byte(`{"event": "call.missed"}`)})
 	fmt.Println(outcome.Class, outcome.Status)
 	// Output:
