@@ -10,6 +10,7 @@ import (
 	"errors"
 	"io"
 	"log"
+	"maps"
 	"net"
 	"net/http"
 	"strings"
@@ -53,9 +54,10 @@ type Server struct {
 	// Sinks take every delivery, one after the other.
 	Sinks []Sink
 
-	// Decide, when it is set, says with which status a delivery is answered,
-	// by several goroutines at a time. It is handed to the sinks all the same.
-	Decide func(*webhook.Delivery) int
+	// Decide, when it is set, says how a delivery is answered, by several
+	// goroutines at a time. It may take its time; the delivery has no ID yet.
+	// It is handed to the sinks all the same.
+	Decide func(context.Context, *webhook.Delivery) Answer
 
 	// Settle, when it is set, is called after the sinks have taken a delivery
 	// and before it is answered, by several goroutines at a time. When it
@@ -75,7 +77,29 @@ type Server struct {
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 
-	mu sync.Mutex
+	mu      sync.Mutex
+	closing <-chan struct{} // nil, unless Serve runs
+}
+
+// An Answer says how a delivery is answered. The zero Answer acknowledges.
+type Answer struct {
+	// Status is the HTTP status code; 0 means 200.
+	Status int
+
+	// Header and Body are those of the answer; a Body of nil is a word of the
+	// server's own.
+	Header http.Header
+	Body   []byte
+
+	// Delay is waited for after the sinks have taken the delivery.
+	Delay time.Duration
+
+	// Drop closes the connection instead of answering.
+	Drop bool
+
+	// Taken, when it is set, is called once the sinks have taken the
+	// delivery, and before it is answered.
+	Taken func(*webhook.Delivery)
 }
 
 // Serve answers requests on ln until ctx is done. Then it accepts no more,
@@ -101,6 +125,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 			silent.Delete(c)
 		}
 	}
+	s.closing = ctx.Done()
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(ln) }()
 	select {
@@ -142,7 +167,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, http.StatusRequestEntityTooLarge, "body too large")
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	src := r.Body
+	if r.ContentLength < 0 {
+		src = http.MaxBytesReader(w, r.Body, limit)
+	}
+	body, err := readBody(src, r.ContentLength)
 	var tooLarge *http.MaxBytesError
 	var network net.Error
 	switch {
@@ -166,9 +195,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Header:     r.Header,
 		Body:       body,
 	}
-	d.Status = http.StatusOK
+	var answer Answer
 	if s.Decide != nil {
-		d.Status = s.Decide(d)
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // the request was read; a decision may take longer
+		answer = s.Decide(r.Context(), d)
+	}
+	if answer.Status == 0 {
+		answer.Status = http.StatusOK
+	}
+	if d.Status = answer.Status; answer.Drop {
+		d.Status = 0
 	}
 	err = s.hand(r.Context(), d)
 	if err == nil && s.Settle != nil {
@@ -179,12 +215,65 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, http.StatusServiceUnavailable, "not recorded")
 		return
 	}
-	if d.Status != http.StatusOK {
-		http.Error(w, strings.ToLower(http.StatusText(d.Status)), d.Status)
-		return
+	if answer.Taken != nil {
+		answer.Taken(d)
 	}
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = io.WriteString(w, "ok\n") // a sender that is gone is no fault of ours
+	s.answer(w, r, &answer)
+}
+
+// readBody reads a body of a length that may be -1, for unknown. It takes the
+// sender's word for the length only as far as that costs little.
+func readBody(r io.Reader, length int64) ([]byte, error) {
+	const least, most = 512, 16 << 10
+	b := make([]byte, 0, min(max(length+1, least), most)) // one more, for the end to be seen
+	for {
+		n, err := r.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		switch {
+		case errors.Is(err, io.EOF):
+			return b, nil
+		case err != nil:
+			return nil, err
+		case len(b) == cap(b):
+			b = append(b, 0)[:len(b)]
+		}
+	}
+}
+
+// Shared by all answers, so that one does not make its own.
+var (
+	plainText = []string{"text/plain; charset=utf-8"}
+	ok        = []byte("ok\n")
+)
+
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, a *Answer) {
+	if a.Delay > 0 {
+		timer := time.NewTimer(a.Delay)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-r.Context().Done():
+		case <-s.closing:
+		}
+	}
+	if a.Drop {
+		panic(http.ErrAbortHandler)
+	}
+	if s.Decide != nil {
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout)) // the time is that of writing
+	}
+	header := w.Header()
+	maps.Copy(header, a.Header)
+	switch {
+	case a.Body != nil:
+		w.WriteHeader(a.Status)
+		_, _ = w.Write(a.Body) // a sender that is gone is no fault of ours
+	case a.Status != http.StatusOK:
+		http.Error(w, strings.ToLower(http.StatusText(a.Status)), a.Status)
+	default:
+		header["Content-Type"] = plainText
+		_, _ = w.Write(ok) // as above
+	}
 }
 
 // hand numbers the delivery and gives it to the sinks. It holds the lock all

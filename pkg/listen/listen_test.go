@@ -436,6 +436,137 @@ func TestQueueWaits(t *testing.T) {
 	})
 }
 
+// A list is a spill in memory.
+type list struct {
+	deliveries []*webhook.Delivery
+	full       int // how many it takes
+	resets     int
+}
+
+func (l *list) Put(d *webhook.Delivery) error {
+	if len(l.deliveries) == l.full {
+		return errors.New("disk full")
+	}
+	l.deliveries = append(l.deliveries, d)
+	return nil
+}
+
+func (l *list) Take() ([]*webhook.Delivery, error) {
+	n := min(2, len(l.deliveries))
+	batch := l.deliveries[:n:n]
+	l.deliveries = l.deliveries[n:]
+	return batch, nil
+}
+
+func (l *list) Reset() error { l.resets++; return nil }
+
+// What does not fit into memory comes back in order; what fits nowhere is told.
+func TestQueueSpill(t *testing.T) {
+	for _, tt := range []struct {
+		name       string
+		spill      listen.Spill
+		kept, lost uint64
+		puts       uint64
+		resets     int
+	}{
+		{"room for all", &list{full: 100}, 20, 0, 20, 1},
+		{"full", &list{full: 5}, 8, 12, 20, 1},
+		{"none", nil, 3, 17, 20, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			q := listen.NewQueue()
+			q.MaxBytes, q.Spill = 3000, tt.spill // three deliveries
+			var lost uint64
+			q.Lost = func(_ *webhook.Delivery, err error) {
+				if lost++; (err == nil) != (tt.spill == nil) {
+					t.Errorf("lost for %v", err)
+				}
+			}
+			for id := range tt.puts {
+				if err := q.Put(t.Context(), &webhook.Delivery{ID: id + 1, Body: make([]byte, 450)}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			q.Close()
+			var got uint64
+			if err := q.Each(func(batch []*webhook.Delivery) error {
+				for _, d := range batch {
+					if got++; d.ID != got {
+						t.Errorf("got %d, want %d", d.ID, got)
+					}
+				}
+				return nil
+			}); err != nil {
+				t.Error(err)
+			}
+			if got != tt.kept || lost != tt.lost {
+				t.Errorf("kept %d and lost %d, want %d and %d", got, lost, tt.kept, tt.lost)
+			}
+			if l, ok := tt.spill.(*list); ok && l.resets != tt.resets {
+				t.Errorf("%d resets, want %d", l.resets, tt.resets)
+			}
+		})
+	}
+}
+
+func TestQueueWake(t *testing.T) {
+	q := listen.NewQueue()
+	q.Wake()
+	calls := 0
+	_ = q.Each(func([]*webhook.Delivery) error {
+		calls++
+		q.Close()
+		return nil
+	})
+	if calls != 1 {
+		t.Errorf("%d calls, want 1", calls)
+	}
+}
+
+func TestDecide(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		answer listen.Answer
+		status int
+		body   string
+	}{
+		{"zero", listen.Answer{}, 200, "ok\n"},
+		{"status", listen.Answer{Status: 503}, 503, "service unavailable\n"},
+		{"body", listen.Answer{Status: 422, Header: http.Header{"X-A": {"1", "2"}}, Body: []byte("no")}, 422, "no"},
+		{"empty body", listen.Answer{Status: 204, Body: []byte{}}, 204, ""},
+		{"drop", listen.Answer{Status: 200, Drop: true}, 0, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			taken := uint64(0)
+			tt.answer.Taken = func(d *webhook.Delivery) { taken = d.ID }
+			url, r := start(t, &listen.Server{Decide: func(_ context.Context, d *webhook.Delivery) listen.Answer {
+				if d.ID != 0 || string(d.Body) != "{}" {
+					t.Errorf("asked about %+v", d)
+				}
+				return tt.answer
+			}})
+			resp, err := http.Post(url, "application/json", strings.NewReader("{}"))
+			if len(r.deliveries) != 1 || r.deliveries[0].Status != tt.status || taken != 1 {
+				t.Errorf("the sinks got %+v, taken %d", r.deliveries, taken)
+			}
+			if tt.answer.Drop {
+				if err == nil {
+					t.Errorf("answered with %d", resp.StatusCode)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			text, err := io.ReadAll(resp.Body)
+			if err != nil || resp.StatusCode != tt.status || string(text) != tt.body || !slices.Equal(resp.Header["X-A"], tt.answer.Header["X-A"]) {
+				t.Errorf("got %d, %q, %v, %v", resp.StatusCode, text, resp.Header, err)
+			}
+		})
+	}
+}
+
 func TestQueueError(t *testing.T) {
 	q := listen.NewQueue()
 	_ = q.Put(t.Context(), new(webhook.Delivery))
