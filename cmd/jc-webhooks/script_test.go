@@ -4,13 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,8 +35,10 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status":   status,
 			"waitfile": waitFile,
+			"freeport": freePort,
 			"handler":  handler,
 			"httpcode": httpCode,
+			"recorder": recorder,
 			"takeport": takePort,
 			"repeat":   repeat,
 		},
@@ -121,6 +126,41 @@ func handler(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(args[0], server.URL)
 }
 
+// recorder VARIABLE FILE starts a handler that appends each request to the file, the
+// header fields sorted, and answers with 201 and a field and a body of its own. The
+// variable is set to its URL.
+func recorder(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: recorder variable file")
+	}
+	file, err := os.OpenFile(ts.MkAbs(args[1]), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	ts.Check(err)
+	var mu sync.Mutex
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		var text strings.Builder
+		fmt.Fprintf(&text, "%s %s\n", r.Method, r.RequestURI)
+		for _, name := range slices.Sorted(maps.Keys(r.Header)) {
+			fmt.Fprintf(&text, "%s: %s\n", name, strings.Join(r.Header[name], " | "))
+		}
+		fmt.Fprintf(&text, "%q\n\n", body)
+		_, _ = file.WriteString(text.String())
+		w.Header().Set("X-Handler", "recorder")
+		w.WriteHeader(http.StatusCreated)
+		_, _ = io.WriteString(w, "thanks")
+	}))
+	ts.Defer(func() {
+		server.Close()
+		_ = file.Close()
+	})
+	ts.Setenv(args[0], server.URL)
+}
+
 // httpcode CODE METHOD URL [FILE] makes a request, with the file as body, that
 // must be answered with this status.
 func httpCode(ts *testscript.TestScript, neg bool, args []string) {
@@ -152,6 +192,19 @@ func takePort(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Defer(func() { _ = ln.Close() })
 	_, port, err := net.SplitHostPort(ln.Addr().String())
 	ts.Check(err)
+	ts.Setenv(args[0], port)
+}
+
+// freeport VARIABLE sets the variable to a port that was free just now.
+func freePort(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: freeport variable")
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	_, port, err := net.SplitHostPort(ln.Addr().String())
+	ts.Check(err)
+	ts.Check(ln.Close())
 	ts.Setenv(args[0], port)
 }
 

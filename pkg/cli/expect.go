@@ -55,24 +55,35 @@ func parseExpect(c *webhook.Catalog, o *expectOptions, met func()) (*expectation
 			}
 			x.want = n
 		}
-		if _, err := path.Match(pattern, ""); err != nil || pattern == "" {
-			return nil, usage("it is written --expect 'sms.*=3'", "%q is no pattern of event types", text)
-		}
-		known := false
-		for _, name := range c.Names() {
-			ok, err := path.Match(pattern, name)
-			known = known || ok && err == nil
-		}
-		if !known {
-			hint := "the event types are " + strings.Join(c.Names(), ", ")
-			if near := schema.Nearest(pattern, c.Names(), 3); len(near) > 0 {
-				return nil, usage(hint, "no event type is %q; did you mean %s?", pattern, schema.Alternatives(near))
-			}
-			return nil, usage(hint, "no event type is %q", pattern)
+		if err := checkPattern(c, pattern, "it is written --expect 'sms.*=3'"); err != nil {
+			return nil, err
 		}
 		e.list = append(e.list, x)
 	}
 	return e, nil
+}
+
+// checkPattern reports a pattern that no event type of the catalog matches.
+func checkPattern(c *webhook.Catalog, pattern, hint string) error {
+	if _, err := path.Match(pattern, ""); err != nil || pattern == "" {
+		return usage(hint, "%q is no pattern of event types", pattern)
+	}
+	for _, name := range c.Names() {
+		if matches(pattern, name) {
+			return nil
+		}
+	}
+	known := "the event types are " + strings.Join(c.Names(), ", ")
+	if near := schema.Nearest(pattern, c.Names(), 3); len(near) > 0 {
+		return usage(known, "no event type is %q; did you mean %s?", pattern, schema.Alternatives(near))
+	}
+	return usage(known, "no event type is %q", pattern)
+}
+
+// matches reports whether an event type is of a pattern that was checked before.
+func matches(pattern, event string) bool {
+	ok, err := path.Match(pattern, event)
+	return ok && err == nil
 }
 
 // add counts an event for every expectation that it meets.
@@ -85,7 +96,7 @@ func (e *expectations) add(event string, valid bool) {
 	before := e.missing()
 	for i := range e.list {
 		x := &e.list[i]
-		if ok, err := path.Match(x.pattern, event); !ok || err != nil {
+		if !matches(x.pattern, event) {
 			continue
 		}
 		if e.valid && !valid {

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
@@ -42,6 +42,8 @@ type listenOptions struct {
 	rotate          byteSize
 	verify          verifyOptions
 	expect          expectOptions
+	forward         forwardOptions
+	rehearse        rehearseOptions
 }
 
 func (a *app) listenCommand() *cobra.Command {
@@ -65,6 +67,7 @@ and are counted. A second one ends it at once.`,
 			if err := o.expect.check(args); err != nil {
 				return err
 			}
+			o.rehearse.seeded = cmd.Flags().Changed("seed")
 			return a.listen(cmd.Context(), o)
 		},
 	}
@@ -80,6 +83,8 @@ and are counted. A second one ends it at once.`,
 	f.BoolVar(&o.capture.Sync, "fsync", false, "answer only when the disk has the record")
 	f.Var(&o.rotate, "rotate", "begin a new file when the capture has this `size`, such as 100MB")
 	verifyFlags(cmd, &o.verify)
+	forwardFlags(cmd, &o.forward)
+	rehearseFlags(cmd, &o.rehearse)
 	f.StringArrayVar(&o.expect.expect, "expect", nil, "end with 0 when this has arrived: an event type or a `PATTERN[=N]` such as 'sms.*=3' (repeatable)")
 	f.BoolVar(&o.expect.valid, "expect-valid", false, "count only valid events as expected ones")
 	f.DurationVar(&o.expect.timeout, "timeout", 0, "end with 1 when what is expected has not arrived by then")
@@ -89,49 +94,75 @@ and are counted. A second one ends it at once.`,
 	return cmd
 }
 
-func (a *app) listen(ctx context.Context, o listenOptions) error {
-	c, err := a.catalog()
-	if err != nil {
-		return err
-	}
-	checker, err := validate.NewChecker(c, validate.Options{AllowUnknown: true})
-	if err != nil {
-		return err
-	}
+// A receiver is one run of listen: what its flags ask for, put together.
+type receiver struct {
+	app      *app
+	options  listenOptions
+	catalog  *webhook.Catalog
+	checker  *validate.Checker
+	verifier *signature.Verifier // nil when there is no secret
+	recorder *capture.Writer     // nil when nothing is recorded
+	forward  *forwarder          // nil when nothing is sent on
+	rehearse *rehearsal          // nil when nothing is to fail
+	printer  *printer
+}
+
+// receiver reads the flags.
+func (a *app) receiver(o listenOptions) (*receiver, error) {
 	if o.maxBody < 1 {
-		return usage("", "the longest body, %d bytes, is not above 0", o.maxBody)
+		return nil, usage("", "the longest body, %d bytes, is not above 0", o.maxBody)
 	}
-	verifier, err := a.verifier(&o.verify)
+	r := &receiver{app: a, options: o}
+	var err error
+	if r.catalog, err = a.catalog(); err != nil {
+		return nil, err
+	}
+	if r.checker, err = validate.NewChecker(r.catalog, validate.Options{AllowUnknown: true}); err != nil {
+		return nil, err
+	}
+	if r.verifier, err = a.verifier(&o.verify); err != nil {
+		return nil, err
+	}
+	if r.forward, err = a.forwarder(r.catalog, r.checker, &o.forward); err != nil {
+		return nil, err
+	}
+	if r.rehearse, err = a.rehearsal(r.catalog, &o.rehearse); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+func (a *app) listen(ctx context.Context, o listenOptions) error {
+	r, err := a.receiver(o)
 	if err != nil {
 		return err
 	}
-	var sinks []listen.Sink
-	recorder, err := a.openCapture(&o)
+	met := make(chan struct{})
+	expected, err := parseExpect(r.catalog, &o.expect, func() { close(met) })
 	if err != nil {
 		return err
 	}
-	if recorder != nil {
-		defer recorder.Close() //nolint:errcheck // every record was written when its delivery was answered
-		sinks = append(sinks, a.recordTo(recorder))
+	if r.recorder, err = a.openCapture(&o); err != nil {
+		return err
+	}
+	if r.recorder != nil {
+		defer r.recorder.Close() //nolint:errcheck // every record was written when its delivery was answered
 	}
 	ln, err := bind(ctx, o)
 	if err != nil {
 		return err
 	}
+	defer tuneCollector()()
 	url := "http://" + ln.Addr().String() + "/"
 	a.drains.Store(true)
 	interrupted := ctx
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	met := make(chan struct{})
-	expected, err := parseExpect(c, &o.expect, func() { close(met) })
-	if err != nil {
-		return errors.Join(err, ln.Close())
-	}
 
-	p := &printer{app: a, checker: checker, verifier: verifier, expected: expected, options: o, tally: tally{started: a.env.Now()}}
+	r.printer = newPrinter(r, expected)
+	defer r.printer.close()
 	if o.asJSON {
-		p.ready(url)
+		r.printer.ready(url)
 	}
 	if o.readyFile != "" {
 		// A request that comes before the server runs waits for it.
@@ -142,17 +173,13 @@ func (a *app) listen(ctx context.Context, o listenOptions) error {
 		defer os.Remove(o.readyFile) //nolint:errcheck // it may have been taken away
 	}
 	a.announce(ln, url)
-	queue := listen.NewQueue()
-	server := &listen.Server{Sinks: append(sinks, queue.Put), MaxBody: o.maxBody, Now: a.env.Now, Refused: a.sayRefused}
-	if o.verify.enforce {
-		server.Decide = enforce(verifier, checker)
-	}
-	if recorder != nil {
-		server.LastID, server.Settle = recorder.LastID(), recorder.Settle
+	server := r.server()
+	if r.forward != nil {
+		r.forward.start(ctx)
 	}
 	printed := make(chan error, 1)
 	go func() {
-		printErr := queue.Each(p.print)
+		printErr := r.printer.run()
 		cancel() // whoever read the output has left
 		printed <- printErr
 	}()
@@ -163,18 +190,78 @@ func (a *app) listen(ctx context.Context, o listenOptions) error {
 	})()
 	err = server.Serve(ctx, ln)
 	cancel()
-	queue.Close()
+	if r.forward != nil {
+		r.forward.end(o.record)
+	}
+	r.printer.queue.Close()
 	if printErr := <-printed; printErr != nil {
 		return fmt.Errorf("write to standard output: %w", report.Cause(printErr))
 	}
 	if err != nil {
 		return fmt.Errorf("serve: %w", err)
 	}
-	a.say("%s", p.tally.text(a.err, a.env.Now()))
+	a.say("%s", r.printer.tally.text(a.err, a.env.Now()))
 	if failed := <-commandErr; failed != nil {
 		return failed
 	}
 	return expected.verdict()
+}
+
+// tuneCollector lets garbage grow to some times of the little that is in use:
+// under load, collecting it would take a good part of the processors. It returns
+// what undoes that.
+func tuneCollector() func() {
+	const percent = 400
+	before := debug.SetGCPercent(percent)
+	if before != 100 { // somebody has set GOGC
+		debug.SetGCPercent(before)
+	}
+	return func() { debug.SetGCPercent(before) }
+}
+
+// server makes the server of the options, whose sinks are in the order in which
+// a delivery has to be safe, shown and sent on.
+func (r *receiver) server() *listen.Server {
+	s := &listen.Server{MaxBody: r.options.maxBody, Now: r.app.env.Now, Refused: r.app.sayRefused}
+	if r.recorder != nil {
+		s.LastID, s.Settle = r.recorder.LastID(), r.recorder.Settle
+		s.Sinks = append(s.Sinks, r.app.recordTo(r.recorder))
+	}
+	s.Sinks = append(s.Sinks, r.printer.queue.Put)
+	if r.forward != nil {
+		r.forward.told = r.printer.told
+		s.Sinks = append(s.Sinks, r.forward.sink)
+	}
+	if r.options.verify.enforce || r.rehearse != nil || r.forward != nil {
+		s.Decide = r.decide
+	}
+	return s
+}
+
+// decide says how a delivery is answered: a loop is cut, a bad signature refused,
+// a failure rehearsed, and what is left relayed or acknowledged.
+func (r *receiver) decide(ctx context.Context, d *webhook.Delivery) listen.Answer {
+	if r.forward != nil && r.forward.looped(d) {
+		return listen.Answer{Status: http.StatusLoopDetected}
+	}
+	if r.options.verify.enforce && !authentic(r.verifier, r.checker, d) {
+		return listen.Answer{Status: http.StatusUnauthorized}
+	}
+	var rehearsed listen.Answer
+	if r.rehearse != nil {
+		event := r.checker.Check(d.Body).Event
+		var failed bool
+		if rehearsed, failed = r.rehearse.answer(event); failed {
+			return rehearsed
+		}
+	}
+	if r.forward != nil && r.forward.relays {
+		if answer, ok := r.forward.relay(ctx, d); ok {
+			answer.Delay = rehearsed.Delay
+			return answer
+		}
+	}
+	return rehearsed
 }
 
 func (a *app) announce(ln net.Listener, url string) {
@@ -227,77 +314,5 @@ func writeReady(name, url string) error {
 	if err != nil {
 		_ = os.Remove(f.Name()) // the first error is the one to tell
 	}
-	return err
-}
-
-// A printer writes what arrived to standard output and counts it.
-type printer struct {
-	app      *app
-	checker  *validate.Checker
-	verifier *signature.Verifier // nil when there is no secret
-	expected *expectations
-	options  listenOptions
-	tally    tally
-	record   []byte
-}
-
-// ready writes the first object of the JSON output.
-func (p *printer) ready(url string) {
-	fmt.Fprintf(p.app.stdout, "{\"v\":%d,\"kind\":\"ready\",\"url\":%q}\n", capture.Version, url)
-}
-
-// print writes a batch of deliveries. What it wrote is out when it returns.
-func (p *printer) print(batch []*webhook.Delivery) error {
-	out := bufio.NewWriter(p.app.stdout)
-	for _, d := range batch {
-		if err := p.one(out, d); err != nil {
-			return err
-		}
-	}
-	return out.Flush()
-}
-
-func (p *printer) one(out *bufio.Writer, d *webhook.Delivery) error {
-	probe := d.Method != http.MethodPost && len(d.Body) == 0
-	style := p.app.out
-	if probe && !p.options.asJSON {
-		_, err := fmt.Fprintln(out, style.Probe(d))
-		return err
-	}
-	var fields []capture.Field
-	if !probe {
-		r := p.checker.Check(d.Body)
-		p.tally.add(&r)
-		defer p.expected.add(r.Event, r.Known && r.Valid())
-		var signed *signature.Result
-		if p.verifier != nil {
-			s := verify(p.verifier, d, r.Event)
-			signed = &s
-		}
-		if !p.options.asJSON {
-			fmt.Fprintln(out, style.Received(d, &r))
-			if signed != nil {
-				fmt.Fprintln(out, "  "+style.SignatureLine(signed))
-			}
-			if !p.options.compact {
-				fmt.Fprintln(out, style.Body(d.Body, &r))
-			}
-			return nil
-		}
-		fields = []capture.Field{
-			{Name: "event", Value: r.Event},
-			{Name: "verdict", Value: report.Verdict(&r)},
-			{Name: "valid", Value: r.Known && r.Valid()},
-			{Name: "problems", Value: report.Problems(&r)},
-		}
-		if signed != nil {
-			fields = append(fields, capture.Field{Name: "signature", Value: signed.Reason}, capture.Field{Name: "signature_note", Value: report.Signature(signed)})
-		}
-	}
-	var err error
-	if p.record, err = capture.Append(p.record[:0], d, d.Status, fields...); err != nil {
-		return err
-	}
-	_, err = out.Write(p.record)
 	return err
 }

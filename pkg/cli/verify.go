@@ -18,6 +18,10 @@ import (
 // argument can be seen by everybody on the machine.
 const secretVariable = "JC_WEBHOOKS_SECRET" //nolint:gosec // a name, and no secret
 
+// keyVariable names the environment variable of the API key, which is no part of a
+// signature, but is taken for the secret now and then.
+const keyVariable = "JC_WEBHOOKS_KEY"
+
 // verifyOptions are what the flags about signatures fill.
 type verifyOptions struct {
 	secretFile string
@@ -28,7 +32,7 @@ type verifyOptions struct {
 
 func verifyFlags(cmd *cobra.Command, o *verifyOptions) {
 	f := cmd.Flags()
-	f.StringVar(&o.secretFile, "secret-file", "", "verify signatures with the API secret in this `file`; or set "+secretVariable)
+	f.StringVar(&o.secretFile, "secret-file", "", "verify signatures with the API secret in this `file`; or set "+secretVariable+".\nWith the API key in "+keyVariable+", a signature made with that is found out")
 	f.StringVar(&o.url, "url", "", "the `URL` that is registered with JustCall, exactly: it is part of what is signed")
 	f.DurationVar(&o.tolerance, "tolerance", signature.DefaultTolerance, "how old a signature may be; -1s for any age")
 	f.BoolVar(&o.enforce, "enforce-signature", false, "answer 401 when the signature is not valid")
@@ -55,7 +59,7 @@ func (a *app) verifier(o *verifyOptions) (*signature.Verifier, error) {
 	case o.enforce && o.url == "":
 		return nil, usage("name the URL that is registered with JustCall with --url", "signatures cannot be enforced without the URL that is signed")
 	}
-	return &signature.Verifier{Secret: secret, URL: o.url, Tolerance: o.tolerance, Now: a.env.Now}, nil
+	return &signature.Verifier{Secret: secret, Key: a.env.Getenv(keyVariable), URL: o.url, Tolerance: o.tolerance, Now: a.env.Now}, nil
 }
 
 // verify checks the signature of a delivery, which calls itself event.
@@ -63,17 +67,11 @@ func verify(v *signature.Verifier, d *webhook.Delivery, event string) signature.
 	return v.Verify(d.Header, event, d.Body)
 }
 
-// enforce returns what decides the status of a delivery by its signature. A probe
-// has none, and is answered with 200.
-func enforce(v *signature.Verifier, checker *validate.Checker) func(*webhook.Delivery) int {
-	return func(d *webhook.Delivery) int {
-		if d.Method != http.MethodPost {
-			return http.StatusOK
-		}
-		r := checker.Check(d.Body)
-		if s := verify(v, d, r.Event); s.Reason != signature.Valid {
-			return http.StatusUnauthorized
-		}
-		return http.StatusOK
+// authentic reports whether a delivery bears a valid signature, or is a probe,
+// which has none.
+func authentic(v *signature.Verifier, checker *validate.Checker, d *webhook.Delivery) bool {
+	if d.Method != http.MethodPost {
+		return true
 	}
+	return verify(v, d, checker.Check(d.Body).Event).Reason == signature.Valid
 }

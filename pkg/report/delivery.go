@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -25,9 +27,18 @@ type Sent struct {
 	Outcome deliver.Outcome
 }
 
-// Request writes the line of a delivery that is about to be made.
-func (s Style) Request(event, url string, size int) string {
-	return fmt.Sprintf("%s %s  %s  %s", s.faint("-->"), s.strong(Safe(event)), Safe(url), s.faint(Size(int64(size))))
+// Request writes the line of a delivery that is about to be made. Its id is that
+// of the delivery that is sent on, or 0.
+func (s Style) Request(id uint64, event, url string, size int) string {
+	return fmt.Sprintf("%s %s%s  %s  %s", s.faint("-->"), tag(id), s.strong(Safe(event)), Safe(url), s.faint(Size(int64(size))))
+}
+
+// tag writes the id that both lines of a delivery have.
+func tag(id uint64) string {
+	if id == 0 {
+		return ""
+	}
+	return fmt.Sprintf("[%d] ", id)
 }
 
 // maxBodyExcerpt is how much of a response body is shown, in columns.
@@ -35,7 +46,7 @@ const maxBodyExcerpt = 200
 
 // Response writes the line of what came back, with the beginning of the
 // response body and a diagnosis where the delivery was not acknowledged.
-func (s Style) Response(o *deliver.Outcome) string {
+func (s Style) Response(id uint64, o *deliver.Outcome) string {
 	var b strings.Builder
 	status := strings.TrimSpace(fmt.Sprintf("%d %s", o.Status, http.StatusText(o.Status)))
 	switch {
@@ -46,16 +57,18 @@ func (s Style) Response(o *deliver.Outcome) string {
 	default:
 		status = s.bad(string(o.Class))
 	}
-	fmt.Fprintf(&b, "%s %s  %s", s.faint("<--"), status, s.faint(Duration(o.Latency)))
+	fmt.Fprintf(&b, "%s %s%s  %s", s.faint("<--"), tag(id), status, s.faint(Duration(o.Latency)))
 	if o.OK() {
 		return b.String()
 	}
 	if o.Err != nil {
 		b.WriteString("  " + Safe(o.Err.Error()))
+	} else if encoding := o.Header.Get("Content-Encoding"); encoding != "" {
+		b.WriteString("  (" + Excerpt([]byte(encoding), maxName) + ", " + Size(int64(len(o.Body))) + ")")
 	} else if body := strings.Join(strings.Fields(string(o.Body)), " "); body != "" {
 		b.WriteString("  " + Excerpt([]byte(body), maxBodyExcerpt))
 	}
-	if text := Diagnosis(o); text != "" {
+	if text := Diagnosis(o); text != "" && (id == 0 || o.Class != deliver.Refused) { // who listens asks for no listener
 		b.WriteString("\n    " + s.warn(text))
 	}
 	return b.String()
@@ -109,30 +122,52 @@ func orUnknown(s string) string {
 	return s
 }
 
-// JSON returns the delivery as programs read it.
-func (s Sent) JSON() ([]byte, error) {
-	o := s.Outcome
-	v := struct {
-		Event     string  `json:"event"`
-		URL       string  `json:"url"`
-		Bytes     int     `json:"bytes"`
-		OK        bool    `json:"ok"`
-		Outcome   string  `json:"outcome"`
-		Status    int     `json:"status,omitempty"`
-		LatencyMS float64 `json:"latency_ms"`
-		Location  string  `json:"location,omitempty"`
-		Body      string  `json:"response_body,omitempty"`
-		Error     string  `json:"error,omitempty"`
-		Diagnosis string  `json:"diagnosis,omitempty"`
-	}{
+// sentJSON is a [Sent] as programs read it.
+type sentJSON struct {
+	Event     string  `json:"event"`
+	URL       string  `json:"url"`
+	Bytes     int     `json:"bytes"`
+	OK        bool    `json:"ok"`
+	Outcome   string  `json:"outcome"`
+	Status    int     `json:"status,omitempty"`
+	LatencyMS float64 `json:"latency_ms"`
+	Location  string  `json:"location,omitempty"`
+	Body      string  `json:"response_body,omitempty"`
+	Error     string  `json:"error,omitempty"`
+	Diagnosis string  `json:"diagnosis,omitempty"`
+}
+
+func (s *Sent) value() sentJSON {
+	o := &s.Outcome
+	v := sentJSON{
 		Event: s.Event, URL: s.URL, Bytes: s.Bytes, OK: o.OK(), Outcome: string(o.Class), Status: o.Status,
-		LatencyMS: float64(o.Latency.Microseconds()) / float64(time.Millisecond/time.Microsecond),
-		Location:  o.Location, Body: string(o.Body), Diagnosis: Diagnosis(&o),
+		LatencyMS: Milliseconds(o.Latency), Location: o.Location, Body: string(o.Body[:min(len(o.Body), deliver.MaxResponse)]), Diagnosis: Diagnosis(o),
 	}
 	if o.Err != nil {
 		v.Error = o.Err.Error()
 	}
-	return Marshal(v)
+	return v
+}
+
+// Milliseconds writes a time as programs read it, with microseconds behind the
+// point.
+func Milliseconds(d time.Duration) float64 {
+	return float64(d.Microseconds()) / float64(time.Millisecond/time.Microsecond)
+}
+
+// JSON returns the delivery as programs read it.
+func (s Sent) JSON() ([]byte, error) { return Marshal(s.value()) }
+
+// ForwardJSON is [Sent.JSON] for a delivery that was sent on, as a line of the
+// format of that version in which deliveries are written. Its id is that of the
+// delivery.
+func (s Sent) ForwardJSON(version int, id uint64) ([]byte, error) {
+	return Marshal(struct {
+		V    int    `json:"v"`
+		Kind string `json:"kind"`
+		ID   uint64 `json:"id"`
+		sentJSON
+	}{version, "forward", id, s.value()})
 }
 
 // Verdict says in a few words what a payload was found to be.
@@ -180,7 +215,10 @@ func (s Style) Received(d *webhook.Delivery, r *validate.Result) string {
 	// Names of events and verdicts are mostly this long: the columns align.
 	const nameWidth, verdictWidth = 18, 7
 	answer := ""
-	if d.Status >= http.StatusBadRequest {
+	switch {
+	case d.Status == 0:
+		answer = "  " + s.bad("dropped")
+	case d.Status >= http.StatusMultipleChoices:
 		answer = "  " + s.bad(fmt.Sprintf("answered %d", d.Status))
 	}
 	return fmt.Sprintf("%s  %s  %s  %s  %s%s", s.faint(d.Received.Format(clock)),
@@ -259,6 +297,21 @@ func notJSON(r *validate.Result) bool {
 func Cause(err error) error {
 	if pe, ok := errors.AsType[*fs.PathError](err); ok {
 		return pe.Err
+	}
+	return err
+}
+
+// NetworkCause returns what an error of a connection is about, without the
+// operation and the addresses.
+func NetworkCause(err error) error {
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+		return errors.New(dns.Err)
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		err = op.Err
+	}
+	if call, ok := errors.AsType[*os.SyscallError](err); ok {
+		err = call.Err
 	}
 	return err
 }

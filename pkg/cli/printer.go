@@ -1,0 +1,204 @@
+package cli
+
+import (
+	"bufio"
+	"cmp"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/jc-webhooks/jc-webhooks/pkg/capture"
+	"github.com/jc-webhooks/jc-webhooks/pkg/listen"
+	"github.com/jc-webhooks/jc-webhooks/pkg/report"
+	"github.com/jc-webhooks/jc-webhooks/pkg/signature"
+	"github.com/jc-webhooks/jc-webhooks/pkg/webhook"
+)
+
+// A printer judges what arrived, writes it to standard output and counts it. What
+// it has not come to yet waits in its queue, and what does not fit there in a
+// file.
+type printer struct {
+	*receiver
+
+	expected *expectations
+	queue    *listen.Queue
+	spill    spill
+	tally    tally
+	out      *bufio.Writer
+	record   []byte
+	lastID   uint64 // of the last delivery that was printed
+
+	mu    sync.Mutex
+	notes []*forwarded // that wait for their delivery to be printed
+	lost  int
+}
+
+// How much waits to be printed.
+const (
+	printBytes = 32 << 20 // of deliveries, in memory; more goes to a file
+	maxNotes   = 10_000   // ends of forwarded deliveries
+)
+
+func newPrinter(r *receiver, expected *expectations) *printer {
+	p := &printer{receiver: r, expected: expected, tally: tally{started: r.app.env.Now()}, out: bufio.NewWriterSize(r.app.stdout, 64<<10)}
+	p.queue = listen.NewQueue()
+	p.queue.MaxBytes, p.queue.Spill = printBytes, &p.spill
+	p.queue.Lost = func(_ *webhook.Delivery, err error) {
+		if p.lost++; p.lost == 1 {
+			p.app.complain(fmt.Errorf("the output is slower than what arrives, and keeping it failed: %w", report.Cause(err)),
+				"deliveries are acknowledged, and recorded with --record, but some are not printed")
+		}
+	}
+	return p
+}
+
+func (p *printer) close() { p.spill.Close() }
+
+// run prints until the queue is closed and empty.
+func (p *printer) run() error {
+	err := p.queue.Each(p.print)
+	if err == nil {
+		err = p.print(nil) // what came of the last ones
+	}
+	return err
+}
+
+// ready writes the first object of the JSON output.
+func (p *printer) ready(url string) {
+	fmt.Fprintf(p.app.stdout, "{\"v\":%d,\"kind\":\"ready\",\"url\":%q}\n", capture.Version, url)
+}
+
+// print writes a batch of deliveries, and what came of those that were sent on.
+// What it wrote is out when it returns.
+func (p *printer) print(batch []*webhook.Delivery) error {
+	for _, d := range batch {
+		if err := p.one(d); err != nil {
+			return err
+		}
+		p.lastID = max(p.lastID, d.ID)
+	}
+	for _, f := range p.due() {
+		if err := p.forwarded(f); err != nil {
+			return err
+		}
+	}
+	return p.out.Flush()
+}
+
+// silent reports whether events are judged and counted, but not printed: to be
+// shown pretty is for eyes, and -q wants no talk.
+func (p *printer) silent() bool {
+	return p.app.quiet && !p.options.asJSON && !p.options.compact
+}
+
+func (p *printer) one(d *webhook.Delivery) error {
+	probe := d.Method != http.MethodPost && len(d.Body) == 0
+	style := p.app.out
+	if probe && !p.options.asJSON {
+		if !p.silent() {
+			fmt.Fprintln(p.out, style.Probe(d))
+		}
+		return nil
+	}
+	var fields []capture.Field
+	if !probe {
+		r := p.checker.Check(d.Body)
+		p.tally.add(&r)
+		defer p.expected.add(r.Event, r.Known && r.Valid())
+		var signed *signature.Result
+		if p.verifier != nil {
+			s := verify(p.verifier, d, r.Event)
+			signed = &s
+		}
+		if p.silent() {
+			return nil
+		}
+		if !p.options.asJSON {
+			fmt.Fprintln(p.out, style.Received(d, &r)+p.tag(d))
+			if signed != nil {
+				fmt.Fprintln(p.out, "  "+style.SignatureLine(signed))
+			}
+			if !p.options.compact {
+				fmt.Fprintln(p.out, style.Body(d.Body, &r))
+			}
+			return nil
+		}
+		fields = []capture.Field{
+			{Name: "event", Value: r.Event},
+			{Name: "verdict", Value: report.Verdict(&r)},
+			{Name: "valid", Value: r.Known && r.Valid()},
+			{Name: "problems", Value: report.Problems(&r)},
+		}
+		if signed != nil {
+			fields = append(fields, capture.Field{Name: "signature", Value: signed.Reason}, capture.Field{Name: "signature_note", Value: report.Signature(signed)})
+		}
+	}
+	var err error
+	if p.record, err = capture.Append(p.record[:0], d, d.Status, fields...); err != nil {
+		return err
+	}
+	_, err = p.out.Write(p.record)
+	return err
+}
+
+// told takes what is known of a delivery that is sent on. It is printed after
+// the delivery itself.
+func (p *printer) told(f *forwarded) {
+	p.mu.Lock()
+	if len(p.notes) < maxNotes {
+		p.notes = append(p.notes, f)
+	}
+	p.mu.Unlock()
+	p.queue.Wake()
+}
+
+// due returns the notes whose delivery was printed.
+func (p *printer) due() []*forwarded {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var due []*forwarded
+	kept := p.notes[:0]
+	for _, f := range p.notes {
+		if f.id <= p.lastID {
+			due = append(due, f)
+		} else {
+			kept = append(kept, f)
+		}
+	}
+	clear(p.notes[len(kept):])
+	p.notes = kept
+	return due
+}
+
+// forwarded writes a line of a delivery that is sent on.
+func (p *printer) forwarded(f *forwarded) error {
+	style := p.app.out
+	switch {
+	case p.silent():
+	case p.options.asJSON && f.begun:
+	case p.options.asJSON:
+		text, err := f.sent.ForwardJSON(capture.Version, f.id)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(p.out, "%s\n", text)
+	case f.begun:
+		fmt.Fprintln(p.out, style.Request(f.id, cmp.Or(f.sent.Event, "-"), f.sent.URL, f.sent.Bytes))
+	default:
+		line, more, _ := strings.Cut(style.Response(f.id, &f.sent.Outcome), "\n")
+		if len(p.forward.targets) > 1 {
+			line += "  " + style.Faint(report.Safe(p.forward.targets[f.target].name))
+		}
+		fmt.Fprintln(p.out, strings.TrimSuffix(line+"\n"+more, "\n"))
+	}
+	return nil
+}
+
+// tag is the id of a delivery, where there is a use for it.
+func (p *printer) tag(d *webhook.Delivery) string {
+	if p.recorder == nil && p.forward == nil {
+		return ""
+	}
+	return p.app.out.Faint(fmt.Sprintf("  [%d]", d.ID))
+}

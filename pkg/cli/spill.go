@@ -1,0 +1,97 @@
+package cli
+
+import (
+	"errors"
+	"io"
+	"os"
+	"runtime"
+	"sync/atomic"
+
+	"github.com/jc-webhooks/jc-webhooks/pkg/capture"
+	"github.com/jc-webhooks/jc-webhooks/pkg/webhook"
+)
+
+// A spill keeps the deliveries that wait to be printed, and do not fit into
+// memory, in a temporary file. It is made when the first one comes, and has no
+// name where the system allows that.
+type spill struct {
+	file    *os.File
+	size    atomic.Int64 // of the whole records in file
+	at      int64        // how far records has read
+	records *capture.Reader
+	buffer  []byte
+}
+
+// spillBatch is how many deliveries are taken back at a time.
+const spillBatch = 256
+
+// Put appends a delivery. When it fails, the file is as if it had not been
+// called.
+func (s *spill) Put(d *webhook.Delivery) error {
+	if s.file == nil {
+		f, err := os.CreateTemp("", program+"-*.ndjson")
+		if err != nil {
+			return err
+		}
+		if runtime.GOOS != "windows" {
+			_ = os.Remove(f.Name()) // else it is removed at the end
+		}
+		s.file, s.records = f, capture.NewReader(s)
+	}
+	record, err := capture.Append(s.buffer[:0], d, d.Status)
+	if err != nil {
+		return err
+	}
+	s.buffer = record
+	if _, err = s.file.WriteAt(record, s.size.Load()); err == nil {
+		s.size.Add(int64(len(record)))
+	}
+	return err
+}
+
+// Read reads the records, for Take.
+func (s *spill) Read(p []byte) (int, error) {
+	left := s.size.Load() - s.at
+	if left == 0 {
+		return 0, io.EOF
+	}
+	n, err := s.file.ReadAt(p[:min(int64(len(p)), left)], s.at)
+	s.at += int64(n)
+	return n, err
+}
+
+// Take returns deliveries from the beginning.
+func (s *spill) Take() ([]*webhook.Delivery, error) {
+	var batch []*webhook.Delivery
+	for len(batch) < spillBatch {
+		d, status, err := s.records.Next()
+		if errors.Is(err, io.EOF) && len(batch) > 0 {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		d.Status = status
+		batch = append(batch, d)
+	}
+	return batch, nil
+}
+
+// Reset empties the file.
+func (s *spill) Reset() error {
+	s.at = 0
+	s.size.Store(0)
+	s.records = capture.NewReader(s)
+	return s.file.Truncate(0)
+}
+
+// Close removes the file.
+func (s *spill) Close() {
+	if s.file == nil {
+		return
+	}
+	_ = s.file.Close() // nobody wants what is in it
+	if runtime.GOOS == "windows" {
+		_ = os.Remove(s.file.Name())
+	}
+}
