@@ -25,5 +25,6 @@ require (
 	github.com/mattn/go-colorable v0.1.14 // indirect
 	github.com/russross/blackfriday/v2 v2.1.0 // indirect
 	github.com/tidwall/match v1.1.1 // indirect
+	github.com/tmaxmax/go-sse v0.12.0 // indirect
 	golang.org/x/tools v0.26.0 // indirect
 )

@@ -27,11 +27,12 @@ var arrows = map[string]arrow{
 	"pkg/capture":   {project: []string{"pkg/webhook"}},
 	"pkg/deliver":   {project: []string{"pkg/webhook", "pkg/signature"}},
 	"pkg/listen":    {project: []string{"pkg/webhook"}},
+	"pkg/inspect":   {project: []string{"pkg/webhook"}, outside: true},
 	"pkg/report":    {project: []string{"pkg/webhook", "pkg/schema", "pkg/validate", "pkg/deliver", "pkg/signature"}, outside: true},
 	"pkg/cli": {
 		project: []string{
 			"fixtures", "pkg/webhook", "pkg/schema", "pkg/validate", "pkg/signature",
-			"pkg/capture", "pkg/deliver", "pkg/listen", "pkg/report",
+			"pkg/capture", "pkg/deliver", "pkg/listen", "pkg/inspect", "pkg/report",
 		},
 		outside: true,
 	},

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,6 +36,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status":   status,
 			"waitfile": waitFile,
+			"waitfor":  waitFor,
 			"freeport": freePort,
 			"handler":  handler,
 			"httpcode": httpCode,
@@ -69,24 +71,48 @@ func status(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// waitfile FILE [VARIABLE] waits until the file exists and is not empty, and
-// sets the variable to its first line.
+// waitfile FILE [VARIABLE...] waits until the file exists and is not empty, and
+// sets each variable to one of its lines.
 func waitFile(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 1 || len(args) > 2 {
-		ts.Fatalf("usage: waitfile file [variable]")
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: waitfile file [variable...]")
 	}
 	const limit = 10 * time.Second
 	for begin := time.Now(); time.Since(begin) < limit; time.Sleep(5 * time.Millisecond) {
 		text, err := os.ReadFile(ts.MkAbs(args[0]))
 		if err == nil && len(text) > 0 {
-			if len(args) == 2 {
-				line, _, _ := strings.Cut(string(text), "\n")
-				ts.Setenv(args[1], line)
+			lines := strings.Split(string(text), "\n")
+			for i, name := range args[1:] {
+				ts.Setenv(name, lines[min(i, len(lines)-1)])
 			}
 			return
 		}
 	}
 	ts.Fatalf("%s was not written within %v", args[0], limit)
+}
+
+// waitfor SECONDS URL REGEXP waits until what the URL answers matches.
+func waitFor(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: waitfor seconds url regexp")
+	}
+	seconds, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	want, err := regexp.Compile(args[2])
+	ts.Check(err)
+	client := http.Client{Timeout: 10 * time.Second}
+	var text []byte
+	for begin := time.Now(); time.Since(begin) < time.Duration(seconds)*time.Second; time.Sleep(20 * time.Millisecond) {
+		resp, err := client.Get(args[1])
+		ts.Check(err)
+		text, err = io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		ts.Check(err)
+		if want.Match(text) {
+			return
+		}
+	}
+	ts.Fatalf("%s never matched %s, but was %s", args[1], args[2], text)
 }
 
 // handler VARIABLE BEHAVIOUR [TEXT] starts a handler and sets the variable to its
@@ -200,12 +226,19 @@ func freePort(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: freeport variable")
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := openPort()
 	ts.Check(err)
-	_, port, err := net.SplitHostPort(ln.Addr().String())
-	ts.Check(err)
-	ts.Check(ln.Close())
 	ts.Setenv(args[0], port)
+}
+
+// openPort returns a port that was free just now.
+func openPort() (string, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	_, port, err := net.SplitHostPort(ln.Addr().String())
+	return port, errors.Join(err, ln.Close())
 }
 
 // repeat N FILE NEW writes the text of FILE, N times, to NEW.

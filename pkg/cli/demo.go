@@ -43,7 +43,7 @@ func (a *app) demo(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ln, err := bind(ctx, listenOptions{host: defaultHost})
+	ln, err := bind(ctx, defaultHost, 0, "")
 	if err != nil {
 		return err
 	}

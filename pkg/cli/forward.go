@@ -33,8 +33,8 @@ type forwardOptions struct {
 
 func forwardFlags(cmd *cobra.Command, o *forwardOptions) {
 	f := cmd.Flags()
-	f.StringArrayVar(&o.to, "forward-to", nil, "send each request on to this URL, `[PATTERN=]URL`: 3000, 'call.*=localhost:3000/calls' (repeatable)")
-	f.BoolVar(&o.relay, "relay", false, "answer the sender with the status and body of the first target that takes\nthe event; 502 or 504 when it gives none")
+	f.StringArrayVar(&o.to, "forward-to", nil, "send each request on to this `[PATTERN=]URL`, such as 3000 or\n'call.*=localhost:3000/calls' (repeatable)")
+	f.BoolVar(&o.relay, "relay", false, "answer the sender with the status and body of the first target\nthat takes the event; 502 or 504 when it gives none")
 	f.DurationVar(&o.timeout, "forward-timeout", deliver.DefaultTimeout, "how long a target may take")
 	f.BoolVar(&o.insecure, "insecure", false, "accept any certificate of a target")
 }

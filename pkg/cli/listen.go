@@ -11,11 +11,13 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/jc-webhooks/jc-webhooks/pkg/capture"
+	"github.com/jc-webhooks/jc-webhooks/pkg/inspect"
 	"github.com/jc-webhooks/jc-webhooks/pkg/listen"
 	"github.com/jc-webhooks/jc-webhooks/pkg/report"
 	"github.com/jc-webhooks/jc-webhooks/pkg/signature"
@@ -44,6 +46,7 @@ type listenOptions struct {
 	expect          expectOptions
 	forward         forwardOptions
 	rehearse        rehearseOptions
+	inspect         inspectOptions
 }
 
 func (a *app) listenCommand() *cobra.Command {
@@ -54,15 +57,17 @@ func (a *app) listenCommand() *cobra.Command {
 		Long: `Receive events on this machine and print each as it arrives, with a verdict.
 
 POST on any path is accepted and answered with 200, whatever the verdict is,
-unless --enforce-signature refuses it. GET and HEAD, with which vendors probe a
-URL, are answered with 200 as well.
+unless --enforce-signature, --relay or --respond say otherwise. GET and HEAD,
+with which vendors probe a URL, are answered with 200 as well. With -q, events
+are judged, counted and recorded, and printed only with --json or --compact.
 
 The first Ctrl-C ends it well: requests under way have five seconds to finish,
 and are counted. A second one ends it at once.`,
 		Example: `  jc-webhooks listen
   jc-webhooks listen --port 0 --ready-file url.txt
   jc-webhooks listen --json > events.ndjson
-  jc-webhooks listen --record capture.ndjson`,
+  jc-webhooks listen --record capture.ndjson
+  jc-webhooks listen --inspect --forward-to localhost:3000/hooks`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.expect.check(args); err != nil {
 				return err
@@ -72,23 +77,32 @@ and are counted. A second one ends it at once.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.host, "host", defaultHost, "`address` to listen on")
-	f.Uint16Var(&o.port, "port", defaultPort, "port to listen on; 0 takes a free one")
-	f.StringVar(&o.readyFile, "ready-file", "", "write the URL to this `file` once events can be sent to it")
-	f.Int64Var(&o.maxBody, "max-body", listen.DefaultMaxBody, "longest body that is accepted, in `bytes`; a longer one gets 413")
-	f.BoolVar(&o.compact, "compact", false, "print one line per event")
-	f.BoolVar(&o.asJSON, "json", false, "write one JSON object per event, the body in it to the byte")
-	f.StringVar(&o.record, "record", "", "append every request to this `file`, a capture, before it is answered")
-	f.BoolVar(&o.capture.Secrets, "record-secrets", false, "record the values of Authorization and Cookie headers too")
-	f.BoolVar(&o.capture.Sync, "fsync", false, "answer only when the disk has the record")
-	f.Var(&o.rotate, "rotate", "begin a new file when the capture has this `size`, such as 100MB")
-	verifyFlags(cmd, &o.verify)
-	forwardFlags(cmd, &o.forward)
-	rehearseFlags(cmd, &o.rehearse)
-	f.StringArrayVar(&o.expect.expect, "expect", nil, "end with 0 when this has arrived: an event type or a `PATTERN[=N]` such as 'sms.*=3' (repeatable)")
-	f.BoolVar(&o.expect.valid, "expect-valid", false, "count only valid events as expected ones")
-	f.DurationVar(&o.expect.timeout, "timeout", 0, "end with 1 when what is expected has not arrived by then")
-	f.StringVar(&o.expect.command, "exec", "", "run this `command` once events can be sent, with "+variable("to")+" set; its arguments\nfollow --. Ends when it has ended, with 1 if it failed")
+	flagGroup(cmd, "Receiving", func() {
+		f.Uint16Var(&o.port, "port", defaultPort, "port to listen on; 0 takes a free one")
+		f.StringVar(&o.host, "host", defaultHost, "`address` to listen on")
+		f.Int64Var(&o.maxBody, "max-body", listen.DefaultMaxBody, "longest body that is accepted, in `bytes`; a longer one gets 413")
+		f.StringVar(&o.readyFile, "ready-file", "", "write the URL to this `file` once events can be sent to it, and that of\n--inspect in a second line")
+	})
+	flagGroup(cmd, "Printing", func() {
+		f.BoolVar(&o.compact, "compact", false, "print one line per event")
+		f.BoolVar(&o.asJSON, "json", false, "write one JSON object per event, the body in it to the byte")
+		inspectFlags(cmd, &o.inspect)
+	})
+	flagGroup(cmd, "Recording", func() {
+		f.StringVar(&o.record, "record", "", "append every request to this `file`, a capture, before it is answered")
+		f.BoolVar(&o.capture.Secrets, "record-secrets", false, "record the values of Authorization and Cookie headers too")
+		f.BoolVar(&o.capture.Sync, "fsync", false, "answer only when the disk has the record")
+		f.Var(&o.rotate, "rotate", "begin a new file when the capture has this `size`, such as 100MB")
+	})
+	flagGroup(cmd, "Verifying signatures", func() { verifyFlags(cmd, &o.verify) })
+	flagGroup(cmd, "Forwarding", func() { forwardFlags(cmd, &o.forward) })
+	flagGroup(cmd, "Rehearsing failure", func() { rehearseFlags(cmd, &o.rehearse) })
+	flagGroup(cmd, "In CI", func() {
+		f.StringArrayVar(&o.expect.expect, "expect", nil, "end with 0 when this has arrived: an event type or a `PATTERN[=N]`\nsuch as 'sms.*=3' (repeatable)")
+		f.BoolVar(&o.expect.valid, "expect-valid", false, "count only valid events as expected ones")
+		f.DurationVar(&o.expect.timeout, "timeout", 0, "end with 1 when what is expected has not arrived by then")
+		f.StringVar(&o.expect.command, "exec", "", "run this `command` once events can be sent, with "+variable("to")+" set; its\narguments follow --. Ends when it has ended, with 1 if it failed")
+	})
 	must(cmd.RegisterFlagCompletionFunc("expect", a.completeEvents))
 	cmd.MarkFlagsMutuallyExclusive("compact", "json")
 	return cmd
@@ -105,6 +119,7 @@ type receiver struct {
 	forward  *forwarder          // nil when nothing is sent on
 	rehearse *rehearsal          // nil when nothing is to fail
 	printer  *printer
+	page     *inspect.Server // nil when there is no page
 }
 
 // receiver reads the flags.
@@ -148,12 +163,19 @@ func (a *app) listen(ctx context.Context, o listenOptions) error {
 	if r.recorder != nil {
 		defer r.recorder.Close() //nolint:errcheck // every record was written when its delivery was answered
 	}
-	ln, err := bind(ctx, o)
+	ln, err := bind(ctx, o.host, o.port, "port")
 	if err != nil {
 		return err
 	}
+	pageLn, err := r.openInspector(ctx)
+	if err != nil {
+		return errors.Join(err, ln.Close())
+	}
 	defer tuneCollector()()
-	url := "http://" + ln.Addr().String() + "/"
+	url, pageURL := address(ln), ""
+	if pageLn != nil {
+		pageURL = address(pageLn)
+	}
 	a.drains.Store(true)
 	interrupted := ctx
 	ctx, cancel := context.WithCancel(ctx)
@@ -161,18 +183,32 @@ func (a *app) listen(ctx context.Context, o listenOptions) error {
 
 	r.printer = newPrinter(r, expected)
 	defer r.printer.close()
+	if pageLn != nil {
+		r.page = r.newInspector(url)
+		var serving sync.WaitGroup
+		serving.Go(func() {
+			if serveErr := r.page.Serve(ctx, pageLn); serveErr != nil {
+				a.complain(fmt.Errorf("inspector: %w", serveErr), "")
+			}
+		})
+		defer serving.Wait()
+		defer cancel()
+	}
 	if o.asJSON {
 		r.printer.ready(url)
 	}
 	if o.readyFile != "" {
 		// A request that comes before the server runs waits for it.
-		if err = writeReady(o.readyFile, url); err != nil {
+		if err = writeReady(o.readyFile, strings.TrimSpace(url+"\n"+pageURL)); err != nil {
 			_ = ln.Close() // nothing came yet
 			return usage("", "write the ready file %s: %w", o.readyFile, report.Cause(err))
 		}
 		defer os.Remove(o.readyFile) //nolint:errcheck // it may have been taken away
 	}
 	a.announce(ln, url)
+	if pageURL != "" {
+		a.say("%s %s", a.err.Good("inspector on"), a.err.Strong(pageURL))
+	}
 	server := r.server()
 	if r.forward != nil {
 		r.forward.start(ctx)
@@ -206,6 +242,9 @@ func (a *app) listen(ctx context.Context, o listenOptions) error {
 	}
 	return expected.verdict()
 }
+
+// address is the URL of a listener.
+func address(ln net.Listener) string { return "http://" + ln.Addr().String() + "/" }
 
 // tuneCollector lets garbage grow to some times of the little that is in use:
 // under load, collecting it would take a good part of the processors. It returns
@@ -282,8 +321,9 @@ func (a *app) sayRefused(r listen.Refusal) {
 }
 
 // bind opens the port, so that whoever is told of it can reach it.
-func bind(ctx context.Context, o listenOptions) (net.Listener, error) {
-	addr := net.JoinHostPort(o.host, strconv.Itoa(int(o.port)))
+// The flag is the one that says which port.
+func bind(ctx context.Context, host string, port uint16, flag string) (net.Listener, error) {
+	addr := net.JoinHostPort(host, strconv.Itoa(int(port)))
 	var config net.ListenConfig
 	ln, err := config.Listen(ctx, "tcp", addr)
 	var op *net.OpError
@@ -291,9 +331,9 @@ func bind(ctx context.Context, o listenOptions) (net.Listener, error) {
 	case err == nil:
 		return ln, nil
 	case errors.Is(err, syscall.EADDRINUSE) || strings.Contains(err.Error(), "Only one usage of each socket address"):
-		return nil, usage("another one may be running; `jc-webhooks listen --port 0` takes a free port", "%s is in use", addr)
+		return nil, usage("another one may be running; `jc-webhooks listen --"+flag+" 0` takes a free port", "%s is in use", addr)
 	case errors.Is(err, syscall.EACCES):
-		return nil, usage("ports below 1024 need privileges; try --port "+strconv.Itoa(defaultPort), "no permission to listen on %s", addr)
+		return nil, usage("ports below 1024 need privileges; try --"+flag+" 0", "no permission to listen on %s", addr)
 	case errors.As(err, &op):
 		err = op.Err
 	}

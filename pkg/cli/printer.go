@@ -4,14 +4,13 @@ import (
 	"bufio"
 	"cmp"
 	"fmt"
-	"net/http"
 	"strings"
 	"sync"
 
 	"github.com/jc-webhooks/jc-webhooks/pkg/capture"
 	"github.com/jc-webhooks/jc-webhooks/pkg/listen"
 	"github.com/jc-webhooks/jc-webhooks/pkg/report"
-	"github.com/jc-webhooks/jc-webhooks/pkg/signature"
+	"github.com/jc-webhooks/jc-webhooks/pkg/validate"
 	"github.com/jc-webhooks/jc-webhooks/pkg/webhook"
 )
 
@@ -93,23 +92,27 @@ func (p *printer) silent() bool {
 }
 
 func (p *printer) one(d *webhook.Delivery) error {
-	probe := d.Method != http.MethodPost && len(d.Body) == 0
+	probe := isProbe(d)
 	style := p.app.out
-	if probe && !p.options.asJSON {
-		if !p.silent() {
-			fmt.Fprintln(p.out, style.Probe(d))
+	if probe {
+		if p.page != nil {
+			p.page.Add(p.entry(d, new(validate.Result), nil), d)
 		}
-		return nil
+		if !p.options.asJSON && !p.silent() {
+			fmt.Fprintln(p.out, style.Probe(d)+p.tag(d))
+		}
+		if !p.options.asJSON {
+			return nil
+		}
 	}
 	var fields []capture.Field
 	if !probe {
 		r := p.checker.Check(d.Body)
 		p.tally.add(&r)
 		defer p.expected.add(r.Event, r.Known && r.Valid())
-		var signed *signature.Result
-		if p.verifier != nil {
-			s := verify(p.verifier, d, r.Event)
-			signed = &s
+		signed := p.signature(d, r.Event)
+		if p.page != nil {
+			p.page.Add(p.entry(d, &r, signed), d)
 		}
 		if p.silent() {
 			return nil
@@ -174,6 +177,9 @@ func (p *printer) due() []*forwarded {
 // forwarded writes a line of a delivery that is sent on.
 func (p *printer) forwarded(f *forwarded) error {
 	style := p.app.out
+	if p.page != nil && !f.begun {
+		p.page.Forwarded(f.id, pageForward(f))
+	}
 	switch {
 	case p.silent():
 	case p.options.asJSON && f.begun:

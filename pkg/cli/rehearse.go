@@ -28,7 +28,7 @@ type rehearseOptions struct {
 
 func rehearseFlags(cmd *cobra.Command, o *rehearseOptions) {
 	f := cmd.Flags()
-	f.StringArrayVar(&o.respond, "respond", nil, "answer with this status, `[PATTERN=]STATUS[:N%]`: 503, '503:20%', 'sms.*=500' (repeatable;\nthe first that applies counts)")
+	f.StringArrayVar(&o.respond, "respond", nil, "answer with this `[PATTERN=]STATUS[:N%]`, such as 503, '503:20%' or\n'sms.*=500' (repeatable; the first that applies counts)")
 	f.Var(&o.delay, "delay", "answer only after this `time`: 2s, or between two such as 200ms..3s")
 	f.Var(&o.drop, "drop", "close this share of connections without an answer, such as 5%")
 	f.Uint64Var(&o.seed, "seed", 0, "the `number` that chance begins with, to have the same once more")

@@ -166,6 +166,7 @@ type replayer struct {
 	checker *validate.Checker
 	client  *deliver.Client
 
+	progress            *progress
 	first               time.Time // when the first delivery was received
 	started             time.Time // when it was sent again
 	sent, bad, unusable int
@@ -176,7 +177,8 @@ func (a *app) replay(ctx context.Context, names []string, o replayOptions) error
 	if len(names) == 0 {
 		return usage("`jc-webhooks listen --record capture.ndjson` makes one", "no capture named")
 	}
-	r := &replayer{app: a, options: o}
+	r := &replayer{app: a, options: o, progress: a.progress()}
+	defer r.progress.clear()
 	var err error
 	if r.target, r.header, r.client, err = o.delivery.prepare(); err != nil {
 		return err
@@ -204,6 +206,7 @@ func (a *app) replay(ctx context.Context, names []string, o replayOptions) error
 // end sums up and says what the exit code is.
 func (r *replayer) end() error {
 	a := r.app
+	r.progress.clear()
 	switch {
 	case r.sent == 0 && r.unusable == 0:
 		return usage("`jc-webhooks validate` shows what is in it", "no delivery to replay")
@@ -271,6 +274,7 @@ func (r *replayer) capture(ctx context.Context, name string) error {
 }
 
 func (r *replayer) say(name string, err error) {
+	r.progress.clear()
 	r.app.complain(fmt.Errorf("capture %s: %w", fileLabel(name), err), "")
 }
 
@@ -309,6 +313,7 @@ func (r *replayer) one(ctx context.Context, recorded *webhook.Delivery) error {
 	if err := r.pace(ctx, recorded); err != nil {
 		return err
 	}
+	r.progress.clear()
 	sent, err := r.app.sendOne(ctx, r.client, d, e.name, r.options.delivery.asJSON)
 	if err != nil {
 		return err
@@ -319,6 +324,9 @@ func (r *replayer) one(ctx context.Context, recorded *webhook.Delivery) error {
 	if !sent.Outcome.OK() {
 		r.bad++
 	}
+	r.progress.update(func() string {
+		return fmt.Sprintf("replayed %d, %d acknowledged; the last is [%d] of %s", r.sent, r.sent-r.bad, recorded.ID, recorded.Received.Local().Format(time.DateTime))
+	})
 	return nil
 }
 
@@ -368,9 +376,8 @@ func (r *replayer) url(d *webhook.Delivery) string {
 // headers returns the header of the delivery: that which was recorded, with what
 // --header sets.
 func (r *replayer) headers(d *webhook.Delivery) map[string][]string {
-	h := deliver.EndToEnd(d.Header)
+	h := replayable(d).Header
 	delete(h, "Accept-Encoding") // the answer is read by people
-	maps.DeleteFunc(h, func(_ string, values []string) bool { return slices.Contains(values, capture.Redacted) })
 	maps.Copy(h, r.header)
 	return h
 }

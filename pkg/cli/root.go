@@ -95,6 +95,8 @@ a handler, see what arrives, and let CI judge captured payloads.`,
 			return nil
 		},
 	}
+	cobra.AddTemplateFunc("flagUsages", flagUsages)
+	root.SetUsageTemplate(groupedUsage(root.UsageTemplate()))
 	root.SetIn(a.env.Stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)

@@ -32,7 +32,7 @@ type verifyOptions struct {
 
 func verifyFlags(cmd *cobra.Command, o *verifyOptions) {
 	f := cmd.Flags()
-	f.StringVar(&o.secretFile, "secret-file", "", "verify signatures with the API secret in this `file`; or set "+secretVariable+".\nWith the API key in "+keyVariable+", a signature made with that is found out")
+	f.StringVar(&o.secretFile, "secret-file", "", "verify signatures with the API secret in this `file`; or set\n"+secretVariable+". With the API key in "+keyVariable+",\na signature that was made with the key is found out")
 	f.StringVar(&o.url, "url", "", "the `URL` that is registered with JustCall, exactly: it is part of what is signed")
 	f.DurationVar(&o.tolerance, "tolerance", signature.DefaultTolerance, "how old a signature may be; -1s for any age")
 	f.BoolVar(&o.enforce, "enforce-signature", false, "answer 401 when the signature is not valid")
@@ -64,6 +64,11 @@ func (a *app) verifier(o *verifyOptions) (*signature.Verifier, error) {
 
 // verify checks the signature of a delivery, which calls itself event.
 func verify(v *signature.Verifier, d *webhook.Delivery, event string) signature.Result {
+	if !d.Received.IsZero() { // it is printed, or looked at, later than it came
+		then := *v
+		then.Now = func() time.Time { return d.Received }
+		v = &then
+	}
 	return v.Verify(d.Header, event, d.Body)
 }
 

@@ -34,6 +34,9 @@ type Style struct {
 
 const defaultWidth = 80
 
+// Columns is how wide the stream is.
+func (s Style) Columns() int { return s.width() }
+
 func (s Style) width() int {
 	if s.Width > 0 {
 		return s.Width
