@@ -37,7 +37,7 @@ func TestBrowser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err = os.WriteFile(filepath.Join(modules, name), script, 0o600); err != nil {
+	if err = os.WriteFile(filepath.Join(modules, name), script, 0o600); err != nil { //nolint:gosec // a folder of the person who runs the test
 		t.Fatal(err)
 	}
 
@@ -63,7 +63,7 @@ func TestBrowser(t *testing.T) {
 			t.Fatal("the listener was not ready in time")
 		}
 	}
-	node := exec.CommandContext(t.Context(), "node", filepath.Join(modules, name))
+	node := exec.CommandContext(t.Context(), "node", filepath.Join(modules, name)) //nolint:gosec // as above
 	node.Env = append(os.Environ(), "LISTEN_URL="+urls[0], "INSPECT_URL="+urls[1], "TARGET_PORT="+port)
 	out, err := node.CombinedOutput()
 	t.Logf("%s", out)

@@ -170,9 +170,8 @@ func between(f *os.File, begin, end int64) ([]*webhook.Delivery, error) {
 		if err != nil {
 			return found, noEnd(err)
 		}
-		d, status, err := decode(line)
+		d, err := decode(line)
 		if err == nil && d != nil {
-			d.Status = status
 			found = append(found, d)
 		}
 	}

@@ -7,9 +7,10 @@ package capture
 
 import (
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"maps"
+	"math/bits"
 	"slices"
 	"strconv"
 	"unicode/utf8"
@@ -34,11 +35,24 @@ type Field struct {
 	Value any // anything that encoding/json can encode
 }
 
+// AppendFields appends fields as a record has them, each behind a comma.
+func AppendFields(dst []byte, fields ...Field) ([]byte, error) {
+	for _, f := range fields {
+		value, err := json.Marshal(f.Value)
+		if err != nil {
+			return nil, fmt.Errorf("encode %s: %w", f.Name, err)
+		}
+		dst = append(appendString(append(dst, ','), f.Name), ':')
+		dst = append(dst, value...)
+	}
+	return dst, nil
+}
+
 // Append appends the record of a delivery, and a line end, to dst: v, kind, id,
 // received, remote, method, url, header (an object of arrays), status (with
-// which it was answered), the given fields, and body or body_base64. It fails
-// only when a field cannot be encoded.
-func Append(dst []byte, d *webhook.Delivery, status int, fields ...Field) ([]byte, error) {
+// which it was answered), what [AppendFields] made of further fields, and body or
+// body_base64.
+func Append(dst []byte, d *webhook.Delivery, fields []byte) []byte {
 	dst = append(dst, `{"v":`...)
 	dst = strconv.AppendInt(dst, Version, 10)
 	dst = append(dst, `,"kind":"`+KindDelivery+`","id":`...)
@@ -52,7 +66,13 @@ func Append(dst []byte, d *webhook.Delivery, status int, fields ...Field) ([]byt
 	dst = append(dst, `,"url":`...)
 	dst = appendString(dst, d.URL)
 	dst = append(dst, `,"header":{`...)
-	for i, name := range slices.Sorted(maps.Keys(d.Header)) {
+	var few [16]string // on the stack
+	names := few[:0]
+	for name := range d.Header {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for i, name := range names {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
@@ -66,61 +86,87 @@ func Append(dst []byte, d *webhook.Delivery, status int, fields ...Field) ([]byt
 		dst = append(dst, ']')
 	}
 	dst = append(dst, `},"status":`...)
-	dst = strconv.AppendInt(dst, int64(status), 10)
-	for _, f := range fields {
-		value, err := json.Marshal(f.Value)
-		if err != nil {
-			return nil, fmt.Errorf("encode %s: %w", f.Name, err)
-		}
-		dst = append(appendString(append(dst, ','), f.Name), ':')
-		dst = append(dst, value...)
-	}
+	dst = strconv.AppendInt(dst, int64(d.Status), 10)
+	dst = append(dst, fields...)
 	if utf8.Valid(d.Body) {
 		dst = append(dst, `,"body":`...)
-		dst = appendString(dst, d.Body)
+		dst = appendText(dst, d.Body)
 	} else {
 		dst = append(dst, `,"body_base64":"`...)
 		dst = append(base64.StdEncoding.AppendEncode(dst, d.Body), '"')
 	}
-	return append(dst, '}', '\n'), nil
+	return append(dst, '}', '\n')
+}
+
+// escapes are what stands in a JSON string for the bytes that cannot stand there
+// themselves.
+var escapes = func() (table [256]string) {
+	for c := range ' ' {
+		table[c] = fmt.Sprintf(`\u%04x`, c)
+	}
+	table['\n'], table['\r'], table['\t'] = `\n`, `\r`, `\t`
+	table['"'], table['\\'] = `\"`, `\\`
+	return table
+}()
+
+// appendText appends UTF-8 as a JSON string. It copies words, of which it then
+// counts the bytes before the first that is escaped.
+func appendText(dst, text []byte) []byte {
+	const word = 8
+	dst = append(dst, '"')
+	for i := 0; i < len(text); {
+		if cap(dst)-len(dst) < word {
+			dst = slices.Grow(dst, len(text)-i+len(text)/8+word)
+		}
+		if i+word <= len(text) {
+			w := binary.LittleEndian.Uint64(text[i:])
+			binary.LittleEndian.PutUint64(dst[len(dst):len(dst)+word], w)
+			count := bits.TrailingZeros64(escaped(w)) / word // all, when there is none
+			dst = dst[:len(dst)+count]
+			if i += count; count == word {
+				continue
+			}
+		}
+		if escape := escapes[text[i]]; escape != "" {
+			dst = append(dst, escape...)
+		} else {
+			dst = append(dst, text[i])
+		}
+		i++
+	}
+	return append(dst, '"')
+}
+
+// escaped has the highest bit set of the first byte of w that is escaped, and maybe
+// of bytes behind it.
+func escaped(w uint64) uint64 {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	quote := w ^ ones*'"'
+	backslash := w ^ ones*'\\'
+	return ((w - ones*' ') | (quote - ones) | (backslash - ones)) &^ w & high
 }
 
 // appendString appends s as a JSON string. Bytes that are not UTF-8, which only
 // header fields and URLs can have here, become U+FFFD.
-func appendString[T string | []byte](dst []byte, s T) []byte {
-	const hex = "0123456789abcdef"
+func appendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	begin := 0
 	for i := 0; i < len(s); {
 		c := s[i]
-		if c >= ' ' && c != '"' && c != '\\' && c < utf8.RuneSelf {
+		if c < utf8.RuneSelf {
+			if escapes[c] != "" {
+				dst = append(append(dst, s[begin:i]...), escapes[c]...)
+				begin = i + 1
+			}
 			i++
 			continue
 		}
-		if c >= utf8.RuneSelf {
-			r, size := utf8.DecodeRune([]byte(s[i:min(i+utf8.UTFMax, len(s))]))
-			if r == utf8.RuneError && size == 1 {
-				dst = append(append(dst, s[begin:i]...), "\ufffd"...)
-				begin = i + 1
-			}
-			i += size
-			continue
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if r == utf8.RuneError && size == 1 {
+			dst = append(append(dst, s[begin:i]...), "\ufffd"...)
+			begin = i + 1
 		}
-		dst = append(dst, s[begin:i]...)
-		switch c {
-		case '"', '\\':
-			dst = append(dst, '\\', c)
-		case '\n':
-			dst = append(dst, '\\', 'n')
-		case '\r':
-			dst = append(dst, '\\', 'r')
-		case '\t':
-			dst = append(dst, '\\', 't')
-		default:
-			dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-		}
-		i++
-		begin = i
+		i += size
 	}
 	return append(append(dst, s[begin:]...), '"')
 }

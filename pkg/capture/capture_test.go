@@ -41,10 +41,11 @@ func (r record) bytes() []byte {
 // decode appends a record and reads it back.
 func decode(t testing.TB, d *webhook.Delivery, fields ...capture.Field) (record, []byte) {
 	t.Helper()
-	line, err := capture.Append([]byte("before"), d, 200, fields...)
+	members, err := capture.AppendFields(nil, fields...)
 	if err != nil {
 		t.Fatal(err)
 	}
+	line := capture.Append([]byte("before"), d, members)
 	line, ok := bytes.CutPrefix(line, []byte("before"))
 	if !ok {
 		t.Fatal("what was there before is lost")
@@ -109,13 +110,15 @@ func TestAppend(t *testing.T) {
 		RemoteAddr: "[::1]:5000",
 		Method:     "POST",
 		URL:        "/hooks?a=<b>&c",
+		Status:     503,
 		Header:     map[string][]string{"X-B": {"1", "2"}, "Content-Type": {"application/json"}, "X-Bad": {"\xff\"\n"}, "X-None": {}},
 		Body:       []byte(`{"event": "call.missed"}`),
 	}
-	line, err := capture.Append(nil, d, 503, capture.Field{Name: "verdict", Value: "valid"})
+	fields, err := capture.AppendFields(nil, capture.Field{Name: "verdict", Value: "valid"})
 	if err != nil {
 		t.Fatal(err)
 	}
+	line := capture.Append(nil, d, fields)
 	want := `{"v":1,"kind":"delivery","id":18446744073709551615,"received":"2026-03-12T14:30:00.123456Z",` +
 		`"remote":"[::1]:5000","method":"POST","url":"/hooks?a=<b>&c",` +
 		`"header":{"Content-Type":["application/json"],"X-B":["1","2"],"X-Bad":["` + "\ufffd" + `\"\n"],"X-None":[]},` +
@@ -123,7 +126,7 @@ func TestAppend(t *testing.T) {
 	if string(line) != want {
 		t.Errorf("got  %swant %s", line, want)
 	}
-	again, _ := capture.Append(nil, d, 503, capture.Field{Name: "verdict", Value: "valid"})
+	again := capture.Append(nil, d, fields)
 	if !bytes.Equal(again, line) {
 		t.Error("the same delivery is written in another way")
 	}
@@ -134,7 +137,7 @@ func TestAppend(t *testing.T) {
 }
 
 func TestAppendFails(t *testing.T) {
-	if _, err := capture.Append(nil, new(webhook.Delivery), 200, capture.Field{Name: "verdict", Value: func() {}}); err == nil || !strings.Contains(err.Error(), "verdict") {
+	if _, err := capture.AppendFields(nil, capture.Field{Name: "verdict", Value: func() {}}); err == nil || !strings.Contains(err.Error(), "verdict") {
 		t.Errorf("got %v, want an error that names the field", err)
 	}
 }
@@ -158,17 +161,14 @@ func FuzzAppend(f *testing.F) {
 }
 
 func ExampleAppend() {
-	line, err := capture.Append(nil, &webhook.Delivery{
+	line := capture.Append(nil, &webhook.Delivery{
 		ID:       1,
 		Received: time.Date(2026, 3, 12, 14, 30, 0, 0, time.UTC),
 		Method:   "POST",
 		URL:      "/",
+		Status:   200,
 		Body:     []byte("{\n  \"event\": \"call.missed\"\n}\n"),
-	}, 200)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
+	}, nil)
 	fmt.Print(string(line))
 	// Output: {"v":1,"kind":"delivery","id":1,"received":"2026-03-12T14:30:00.000000Z","remote":"","method":"POST","url":"/","header":{},"status":200,"body":"{\n  \"event\": \"call.missed\"\n}\n"}
 }

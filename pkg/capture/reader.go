@@ -43,25 +43,24 @@ var errTorn = errors.New("the record has no end, as after a crash")
 // Line is the number of the line that was read last.
 func (r *Reader) Line() int { return r.line }
 
-// Next returns the next delivery and the status with which it was answered. At
-// the end of src the error is io.EOF; when src has grown since, Next goes on
+// Next returns the next delivery. At the end of src the error is io.EOF; when src has grown since, Next goes on
 // from there. A *[RecordError] is about one line.
-func (r *Reader) Next() (*webhook.Delivery, int, error) {
+func (r *Reader) Next() (*webhook.Delivery, error) {
 	for {
 		line, err := r.readLine()
 		if err != nil {
-			return nil, 0, err
+			return nil, err
 		}
 		r.line++
 		if len(bytes.TrimSpace(line)) == 0 {
 			continue
 		}
-		d, status, err := decode(line)
+		d, err := decode(line)
 		if err != nil {
-			return nil, 0, &RecordError{r.line, err}
+			return nil, &RecordError{r.line, err}
 		}
 		if d != nil {
-			return d, status, nil
+			return d, nil
 		}
 	}
 }
@@ -94,7 +93,7 @@ func (r *Reader) readLine() ([]byte, error) {
 }
 
 // decode reads a record; it returns nil for a line of another kind.
-func decode(line []byte) (*webhook.Delivery, int, error) {
+func decode(line []byte) (*webhook.Delivery, error) {
 	var rec struct {
 		V        *int                `json:"v"`
 		Kind     string              `json:"kind"`
@@ -109,18 +108,18 @@ func decode(line []byte) (*webhook.Delivery, int, error) {
 		Base64   *string             `json:"body_base64"`
 	}
 	if err := json.Unmarshal(line, &rec); err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	switch {
 	case rec.V == nil || rec.Kind == "":
-		return nil, 0, errors.New("not a record of a capture")
+		return nil, errors.New("not a record of a capture")
 	case *rec.V != Version:
-		return nil, 0, otherVersion(*rec.V)
+		return nil, otherVersion(*rec.V)
 	case rec.Kind != KindDelivery:
-		return nil, 0, nil
+		return nil, nil
 	}
 	d := &webhook.Delivery{
-		ID: rec.ID, Received: rec.Received, RemoteAddr: rec.Remote, Method: rec.Method, URL: rec.URL, Header: rec.Header,
+		ID: rec.ID, Received: rec.Received, RemoteAddr: rec.Remote, Method: rec.Method, URL: rec.URL, Header: rec.Header, Status: rec.Status,
 	}
 	switch {
 	case rec.Body != nil:
@@ -128,11 +127,11 @@ func decode(line []byte) (*webhook.Delivery, int, error) {
 	case rec.Base64 != nil:
 		body, err := base64.StdEncoding.DecodeString(*rec.Base64)
 		if err != nil {
-			return nil, 0, fmt.Errorf("the body: %w", err)
+			return nil, fmt.Errorf("the body: %w", err)
 		}
 		d.Body = body
 	default:
-		return nil, 0, errNoBody
+		return nil, errNoBody
 	}
-	return d, rec.Status, nil
+	return d, nil
 }

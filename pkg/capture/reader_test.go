@@ -20,20 +20,18 @@ func TestReaderReadsWhatAppendWrites(t *testing.T) {
 		{ID: 8, Received: time.Unix(0, 0).UTC(), Method: "GET", URL: "/", Header: map[string][]string{}, Body: []byte{}},
 	}
 	text := []byte("{\"v\":1,\"kind\":\"ready\",\"url\":\"x\"}\n\n")
-	var err error
 	for _, d := range want {
-		if text, err = capture.Append(text, d, 200); err != nil {
-			t.Fatal(err)
-		}
+		d.Status = 200
+		text = capture.Append(text, d, nil)
 	}
 	r := capture.NewReader(bytes.NewReader(text))
 	for i, w := range want {
-		got, status, err := r.Next()
-		if err != nil || status != 200 || !reflect.DeepEqual(got, w) {
-			t.Fatalf("%d: got %+v, %d, %v, want %+v", i, got, status, err, w)
+		got, err := r.Next()
+		if err != nil || !reflect.DeepEqual(got, w) {
+			t.Fatalf("%d: got %+v, %v, want %+v", i, got, err, w)
 		}
 	}
-	if _, _, err := r.Next(); !errors.Is(err, io.EOF) || r.Torn() != nil {
+	if _, err := r.Next(); !errors.Is(err, io.EOF) || r.Torn() != nil {
 		t.Errorf("at the end: %v, %v", err, r.Torn())
 	}
 }
@@ -47,7 +45,7 @@ func TestReaderGoesOn(t *testing.T) {
 		r := capture.NewReader(strings.NewReader(good + "\n" + bad + "\n" + good + "\n" + good[:20]))
 		results := ""
 		for {
-			_, _, err := r.Next()
+			_, err := r.Next()
 			var record *capture.RecordError
 			if errors.Is(err, io.EOF) {
 				break
@@ -79,18 +77,15 @@ func FuzzReader(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		r := capture.NewReader(bytes.NewReader(text))
 		for {
-			d, status, err := r.Next()
+			d, err := r.Next()
 			if errors.Is(err, io.EOF) {
 				return
 			}
 			if err != nil {
 				continue
 			}
-			again, err := capture.Append(nil, d, status)
-			if err != nil {
-				t.Fatal(err)
-			}
-			back, _, err := capture.NewReader(bytes.NewReader(again)).Next()
+			again := capture.Append(nil, d, nil)
+			back, err := capture.NewReader(bytes.NewReader(again)).Next()
 			if err != nil || !bytes.Equal(back.Body, d.Body) || back.ID != d.ID {
 				t.Fatalf("%s became %+v, %v", again, back, err)
 			}

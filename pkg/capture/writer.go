@@ -25,7 +25,7 @@ const fileMode = 0o600
 
 // Options say how a [Writer] records.
 type Options struct {
-	// Sync makes [Writer.Settle] wait until the disk has the records.
+	// Sync makes [Writer.Append] return when the disk has the records.
 	Sync bool
 
 	// Rotate is the size, in bytes, at which a new file is begun; 0 means
@@ -38,7 +38,7 @@ type Options struct {
 
 // A Writer appends records to a capture. It can be used by several goroutines.
 // A record is in the file, whole, when Append returns, so it outlives the
-// process; it outlives the machine when Settle returned in addition.
+// process; with [Options.Sync] it outlives the machine.
 type Writer struct {
 	options Options
 	path    string
@@ -49,12 +49,6 @@ type Writer struct {
 	dirty  bool  // there is more in file, which a failure left behind
 	lastID uint64
 	buffer []byte
-	count  uint64 // of appended records
-
-	commit    sync.Mutex // for what follows
-	committed sync.Cond
-	syncing   bool
-	synced    uint64 // how many records the disk has
 }
 
 // A Recovery says what was found at the end of a capture.
@@ -73,7 +67,6 @@ type Recovery struct {
 // else appends to it.
 func Create(path string, o Options) (*Writer, Recovery, error) {
 	w := &Writer{options: o, path: path}
-	w.committed.L = &w.commit
 	if err := w.open(os.O_CREATE); err != nil {
 		return nil, Recovery{}, err
 	}
@@ -193,27 +186,43 @@ func (w *Writer) LastID() uint64 {
 	return w.lastID
 }
 
-// Append writes the record of a delivery that is answered with status. When it
-// fails, for example because the disk is full, the capture is as it was before,
-// and a later call may succeed.
-func (w *Writer) Append(d *webhook.Delivery, status int) error {
+// Append writes the records of deliveries, which were, or will be, answered with
+// their Status. When it fails, for example because the disk is full, none of them
+// is in the capture, which is as it was before, and a later call may succeed.
+func (w *Writer) Append(deliveries ...*webhook.Delivery) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	redacted := *d
-	if !w.options.Secrets {
-		redacted.Header = redact(d.Header)
+	w.buffer = w.buffer[:0]
+	for _, d := range deliveries {
+		redacted := *d
+		if !w.options.Secrets {
+			redacted.Header = redact(d.Header)
+		}
+		w.buffer = Append(w.buffer, &redacted, nil)
 	}
-	record, err := Append(w.buffer[:0], &redacted, status)
-	if err != nil {
+	if err := w.write(w.buffer); err != nil {
 		return err
 	}
-	w.buffer = record
+	for _, d := range deliveries {
+		w.lastID = max(w.lastID, d.ID)
+	}
+	if cap(w.buffer) > maxBuffer {
+		w.buffer = nil
+	}
+	return nil
+}
+
+// maxBuffer is how much memory is kept for the next call, in bytes.
+const maxBuffer = 4 << 20
+
+// write writes whole records, all or none.
+func (w *Writer) write(records []byte) error {
 	if w.file == nil { // a new file could not be begun, the last time
 		if err := w.open(os.O_CREATE); err != nil {
 			return err
 		}
 	}
-	if w.options.Rotate > 0 && w.size > 0 && w.size+int64(len(record)) > w.options.Rotate {
+	if w.options.Rotate > 0 && w.size > 0 && w.size+int64(len(records)) > w.options.Rotate {
 		if err := w.rotate(); err != nil {
 			return fmt.Errorf("begin a new file: %w", err)
 		}
@@ -226,14 +235,16 @@ func (w *Writer) Append(d *webhook.Delivery, status int) error {
 		}
 		w.dirty = false
 	}
-	if _, err := w.file.Write(record); err != nil {
+	_, err := w.file.Write(records)
+	if err == nil && w.options.Sync {
+		err = w.file.Sync()
+	}
+	if err != nil {
 		truncateErr := w.file.Truncate(w.size)
 		w.dirty = truncateErr != nil
 		return errors.Join(err, truncateErr)
 	}
-	w.size += int64(len(record))
-	w.lastID = max(w.lastID, d.ID)
-	w.count++
+	w.size += int64(len(records))
 	return nil
 }
 
@@ -286,44 +297,6 @@ func (w *Writer) rotate() error {
 		return err
 	}
 	return w.open(os.O_CREATE | os.O_EXCL)
-}
-
-// Settle waits until the disk has all records that were appended before, when
-// [Options.Sync] asks for that. Calls at the same time share one wait.
-func (w *Writer) Settle() error {
-	if !w.options.Sync {
-		return nil
-	}
-	w.mu.Lock()
-	mine := w.count
-	w.mu.Unlock()
-	w.commit.Lock()
-	defer w.commit.Unlock()
-	for w.synced < mine {
-		if w.syncing {
-			w.committed.Wait()
-			continue
-		}
-		w.syncing = true
-		w.commit.Unlock()
-		w.mu.Lock()
-		count, file := w.count, w.file
-		w.mu.Unlock()
-		var err error
-		if file != nil {
-			err = file.Sync()
-		}
-		w.commit.Lock()
-		w.syncing = false
-		if err == nil {
-			w.synced = max(w.synced, count)
-		}
-		w.committed.Broadcast()
-		if err != nil && !errors.Is(err, os.ErrClosed) { // closed: rotated, and synced before
-			return err
-		}
-	}
-	return nil
 }
 
 // Close closes the capture, after its records are on the disk.

@@ -78,7 +78,7 @@ func TestWriterAppends(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 50 {
 		all.Go(func() {
-			if err := errors.Join(w.Append(delivery(uint64(i+1)), 200), w.Settle()); err != nil { //nolint:gosec // small
+			if err := w.Append(delivery(uint64(i + 1))); err != nil { //nolint:gosec // small
 				t.Error(err)
 			}
 		})
@@ -108,7 +108,7 @@ func TestWriterRotates(t *testing.T) {
 	path := filepath.Join(dir, "c.ndjson")
 	w, _ := create(t, path, capture.Options{Rotate: 1000, Sync: true})
 	for i := range 40 {
-		if err := errors.Join(w.Append(delivery(uint64(i+1)), 200), w.Settle()); err != nil {
+		if err := w.Append(delivery(uint64(i + 1))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -145,6 +145,6 @@ func ExampleCreate() {
 		return
 	}
 	defer w.Close()
-	fmt.Println(w.Append(&webhook.Delivery{ID: 1, Method: "POST", URL: "/", Body: []byte("{}")}, 200), w.LastID())
+	fmt.Println(w.Append(&webhook.Delivery{ID: 1, Method: "POST", URL: "/", Status: 200, Body: []byte("{}")}), w.LastID())
 	// Output: <nil> 1
 }

@@ -258,13 +258,11 @@ func tuneCollector() func() {
 	return func() { debug.SetGCPercent(before) }
 }
 
-// server makes the server of the options, whose sinks are in the order in which
-// a delivery has to be safe, shown and sent on.
+// server makes the server of the options.
 func (r *receiver) server() *listen.Server {
 	s := &listen.Server{MaxBody: r.options.maxBody, Now: r.app.env.Now, Refused: r.app.sayRefused}
 	if r.recorder != nil {
-		s.LastID, s.Settle = r.recorder.LastID(), r.recorder.Settle
-		s.Sinks = append(s.Sinks, r.app.recordTo(r.recorder))
+		s.LastID, s.Record = r.recorder.LastID(), r.app.recordTo(r.recorder)
 	}
 	s.Sinks = append(s.Sinks, r.printer.queue.Put)
 	if r.forward != nil {

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/jc-webhooks/jc-webhooks/pkg/capture"
 	"github.com/jc-webhooks/jc-webhooks/pkg/listen"
 	"github.com/jc-webhooks/jc-webhooks/pkg/report"
+	"github.com/jc-webhooks/jc-webhooks/pkg/signature"
 	"github.com/jc-webhooks/jc-webhooks/pkg/validate"
 	"github.com/jc-webhooks/jc-webhooks/pkg/webhook"
 )
@@ -26,7 +28,8 @@ type printer struct {
 	tally    tally
 	out      *bufio.Writer
 	record   []byte
-	lastID   uint64 // of the last delivery that was printed
+	lastID   uint64            // of the last delivery that was printed
+	verdicts map[string][]byte // of event types, where there is nothing to report
 
 	mu    sync.Mutex
 	notes []*forwarded // that wait for their delivery to be printed
@@ -40,7 +43,7 @@ const (
 )
 
 func newPrinter(r *receiver, expected *expectations) *printer {
-	p := &printer{receiver: r, expected: expected, tally: tally{started: r.app.env.Now()}, out: bufio.NewWriterSize(r.app.stdout, 64<<10)}
+	p := &printer{receiver: r, expected: expected, verdicts: map[string][]byte{}, tally: tally{started: r.app.env.Now()}, out: bufio.NewWriterSize(r.app.stdout, 64<<10)}
 	p.queue = listen.NewQueue()
 	p.queue.MaxBytes, p.queue.Spill = printBytes, &p.spill
 	p.queue.Lost = func(_ *webhook.Delivery, err error) {
@@ -82,8 +85,16 @@ func (p *printer) print(batch []*webhook.Delivery) error {
 			return err
 		}
 	}
-	return p.out.Flush()
+	if err := p.out.Flush(); err != nil || len(batch) == 0 {
+		return err
+	}
+	time.Sleep(printPause)
+	return nil
 }
+
+// printPause is the time that is left between two batches: under load, to wake up
+// for each delivery would cost more than to print it.
+const printPause = time.Millisecond
 
 // silent reports whether events are judged and counted, but not printed: to be
 // shown pretty is for eyes, and -q wants no talk.
@@ -105,7 +116,7 @@ func (p *printer) one(d *webhook.Delivery) error {
 			return nil
 		}
 	}
-	var fields []capture.Field
+	var fields []byte
 	if !probe {
 		r := p.checker.Check(d.Body)
 		p.tally.add(&r)
@@ -127,22 +138,37 @@ func (p *printer) one(d *webhook.Delivery) error {
 			}
 			return nil
 		}
-		fields = []capture.Field{
-			{Name: "event", Value: r.Event},
-			{Name: "verdict", Value: report.Verdict(&r)},
-			{Name: "valid", Value: r.Known && r.Valid()},
-			{Name: "problems", Value: report.Problems(&r)},
-		}
-		if signed != nil {
-			fields = append(fields, capture.Field{Name: "signature", Value: signed.Reason}, capture.Field{Name: "signature_note", Value: report.Signature(signed)})
+		var err error
+		if fields, err = p.verdict(&r, signed); err != nil {
+			return err
 		}
 	}
-	var err error
-	if p.record, err = capture.Append(p.record[:0], d, d.Status, fields...); err != nil {
-		return err
-	}
-	_, err = p.out.Write(p.record)
+	p.record = capture.Append(p.record[:0], d, fields)
+	_, err := p.out.Write(p.record)
 	return err
+}
+
+// verdict is what a record says of a payload. Most are valid, and of one of a few
+// types: what it says of these is made once.
+func (p *printer) verdict(r *validate.Result, signed *signature.Result) ([]byte, error) {
+	clean := r.Known && len(r.Problems) == 0 && signed == nil
+	if fields := p.verdicts[r.Event]; clean && fields != nil {
+		return fields, nil
+	}
+	fields := []capture.Field{
+		{Name: "event", Value: r.Event},
+		{Name: "verdict", Value: report.Verdict(r)},
+		{Name: "valid", Value: r.Known && r.Valid()},
+		{Name: "problems", Value: report.Problems(r)},
+	}
+	if signed != nil {
+		fields = append(fields, capture.Field{Name: "signature", Value: signed.Reason}, capture.Field{Name: "signature_note", Value: report.Signature(signed)})
+	}
+	text, err := capture.AppendFields(nil, fields...)
+	if clean && err == nil {
+		p.verdicts[r.Event] = text
+	}
+	return text, err
 }
 
 // told takes what is known of a delivery that is sent on. It is printed after

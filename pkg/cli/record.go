@@ -1,14 +1,12 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 
 	"github.com/jc-webhooks/jc-webhooks/pkg/capture"
-	"github.com/jc-webhooks/jc-webhooks/pkg/listen"
 	"github.com/jc-webhooks/jc-webhooks/pkg/report"
 	"github.com/jc-webhooks/jc-webhooks/pkg/webhook"
 )
@@ -38,12 +36,12 @@ func (a *app) openCapture(o *listenOptions) (*capture.Writer, error) {
 	return w, nil
 }
 
-// recordTo returns the sink that records. It says when it begins to fail and
-// when it works again, and not for each delivery.
-func (a *app) recordTo(w *capture.Writer) listen.Sink {
+// recordTo returns what records. It says when it begins to fail and when it works
+// again, and not for each delivery.
+func (a *app) recordTo(w *capture.Writer) func([]*webhook.Delivery) error {
 	failing := false
-	return func(_ context.Context, d *webhook.Delivery) error {
-		err := w.Append(d, d.Status)
+	return func(deliveries []*webhook.Delivery) error {
+		err := w.Append(deliveries...)
 		switch {
 		case err != nil && !failing:
 			failing = true

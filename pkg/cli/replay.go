@@ -246,7 +246,7 @@ func (r *replayer) capture(ctx context.Context, name string) error {
 	}
 	records := capture.NewReader(src)
 	for {
-		d, _, err := records.Next()
+		d, err := records.Next()
 		var broken *capture.RecordError
 		switch {
 		case errors.Is(err, io.EOF):

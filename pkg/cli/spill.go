@@ -38,13 +38,10 @@ func (s *spill) Put(d *webhook.Delivery) error {
 		}
 		s.file, s.records = f, capture.NewReader(s)
 	}
-	record, err := capture.Append(s.buffer[:0], d, d.Status)
-	if err != nil {
-		return err
-	}
-	s.buffer = record
-	if _, err = s.file.WriteAt(record, s.size.Load()); err == nil {
-		s.size.Add(int64(len(record)))
+	s.buffer = capture.Append(s.buffer[:0], d, nil)
+	_, err := s.file.WriteAt(s.buffer, s.size.Load())
+	if err == nil {
+		s.size.Add(int64(len(s.buffer)))
 	}
 	return err
 }
@@ -64,14 +61,13 @@ func (s *spill) Read(p []byte) (int, error) {
 func (s *spill) Take() ([]*webhook.Delivery, error) {
 	var batch []*webhook.Delivery
 	for len(batch) < spillBatch {
-		d, status, err := s.records.Next()
+		d, err := s.records.Next()
 		if errors.Is(err, io.EOF) && len(batch) > 0 {
 			break
 		}
 		if err != nil {
 			return nil, err
 		}
-		d.Status = status
 		batch = append(batch, d)
 	}
 	return batch, nil

@@ -25,12 +25,13 @@ const (
 	// DefaultMaxBody is the longest body that is accepted, in bytes.
 	DefaultMaxBody = 1 << 20
 
-	maxHeader         = 64 << 10
-	readHeaderTimeout = 10 * time.Second
-	readTimeout       = 30 * time.Second // header and body
-	writeTimeout      = 60 * time.Second // from the end of the header
-	idleTimeout       = 2 * time.Minute
-	drainTimeout      = 5 * time.Second
+	maxHeader    = 64 << 10
+	readTimeout  = 30 * time.Second // header and body
+	writeTimeout = 60 * time.Second // of a body that may not fit into the system's buffers
+	idleTimeout  = 2 * time.Minute
+	drainTimeout = 5 * time.Second
+
+	smallBody = 4 << 10
 )
 
 // A Sink takes a delivery. It is called for one delivery at a time, in the
@@ -51,6 +52,12 @@ type Refusal struct {
 // A Server accepts deliveries: POST on any path. GET and HEAD, with which
 // vendors probe a URL, are answered with 200 and handed to the sinks too.
 type Server struct {
+	// Record, when it is set, writes deliveries down, one or some that came at
+	// the same time, in the order of their IDs. It is called by one goroutine
+	// at a time, before the sinks. When it fails, these deliveries are answered
+	// with 503, so that their senders try again, and no sink sees them.
+	Record func([]*webhook.Delivery) error
+
 	// Sinks take every delivery, one after the other.
 	Sinks []Sink
 
@@ -58,11 +65,6 @@ type Server struct {
 	// goroutines at a time. It may take its time; the delivery has no ID yet.
 	// It is handed to the sinks all the same.
 	Decide func(context.Context, *webhook.Delivery) Answer
-
-	// Settle, when it is set, is called after the sinks have taken a delivery
-	// and before it is answered, by several goroutines at a time. When it
-	// fails, the answer is 503.
-	Settle func() error
 
 	// LastID is the ID of the last delivery before the server was started.
 	LastID uint64
@@ -77,7 +79,7 @@ type Server struct {
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 
-	mu      sync.Mutex
+	line    line
 	closing <-chan struct{} // nil, unless Serve runs
 }
 
@@ -86,8 +88,8 @@ type Answer struct {
 	// Status is the HTTP status code; 0 means 200.
 	Status int
 
-	// Header and Body are those of the answer; a Body of nil is a word of the
-	// server's own.
+	// Header and Body are those of the answer; for a Body of nil there is none
+	// with 200, and a word of the server's own with other statuses.
 	Header http.Header
 	Body   []byte
 
@@ -107,27 +109,27 @@ type Answer struct {
 // end is an error. It closes ln.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	server := &http.Server{
-		Handler:           s,
-		ReadHeaderTimeout: readHeaderTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          log.New(io.Discard, "", 0),
+		Handler:        s,
+		ReadTimeout:    readTimeout,
+		IdleTimeout:    idleTimeout,
+		MaxHeaderBytes: maxHeader,
+		ErrorLog:       log.New(io.Discard, "", 0),
 	}
 	// A connection on which nothing was said yet has nothing to lose: it
 	// does not hold up the end.
 	var silent sync.Map
 	server.ConnState = func(c net.Conn, state http.ConnState) {
-		if state == http.StateNew {
+		switch state {
+		case http.StateNew:
 			silent.Store(c, nil)
-		} else {
+		case http.StateActive, http.StateClosed, http.StateHijacked:
 			silent.Delete(c)
+		case http.StateIdle: // it was active before
 		}
 	}
 	s.closing = ctx.Done()
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(ln) }()
+	go func() { failed <- server.Serve(listener{ln}) }()
 	select {
 	case err := <-failed:
 		return err
@@ -206,11 +208,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if d.Status = answer.Status; answer.Drop {
 		d.Status = 0
 	}
-	err = s.hand(r.Context(), d)
-	if err == nil && s.Settle != nil {
-		err = s.Settle()
-	}
-	if err != nil {
+	if err = s.hand(d); err != nil {
 		w.Header().Set("Retry-After", "10")
 		s.refuse(w, r, http.StatusServiceUnavailable, "not recorded")
 		return
@@ -240,12 +238,6 @@ func readBody(r io.Reader, length int64) ([]byte, error) {
 	}
 }
 
-// Shared by all answers, so that one does not make its own.
-var (
-	plainText = []string{"text/plain; charset=utf-8"}
-	ok        = []byte("ok\n")
-)
-
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, a *Answer) {
 	if a.Delay > 0 {
 		timer := time.NewTimer(a.Delay)
@@ -259,11 +251,12 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, a *Answer) {
 	if a.Drop {
 		panic(http.ErrAbortHandler)
 	}
-	if s.Decide != nil {
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout)) // the time is that of writing
+	if len(a.Body) > smallBody {
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout))
 	}
-	header := w.Header()
-	maps.Copy(header, a.Header)
+	if len(a.Header) > 0 {
+		maps.Copy(w.Header(), a.Header)
+	}
 	switch {
 	case a.Body != nil:
 		w.WriteHeader(a.Status)
@@ -271,25 +264,8 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, a *Answer) {
 	case a.Status != http.StatusOK:
 		http.Error(w, strings.ToLower(http.StatusText(a.Status)), a.Status)
 	default:
-		header["Content-Type"] = plainText
-		_, _ = w.Write(ok) // as above
+		w.WriteHeader(http.StatusOK) // a body would cost more than the rest of the answer
 	}
-}
-
-// hand numbers the delivery and gives it to the sinks. It holds the lock all
-// the while, which is what keeps the order.
-func (s *Server) hand(ctx context.Context, d *webhook.Delivery) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.LastID++
-	d.ID = s.LastID
-	d.Received = s.now()
-	for _, sink := range s.Sinks {
-		if err := sink(ctx, d); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (s *Server) now() time.Time {

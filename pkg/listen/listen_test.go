@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -229,6 +230,73 @@ func TestOrder(t *testing.T) {
 	}
 	if !slices.Equal(first, want) || !slices.Equal(second, want) {
 		t.Errorf("the sinks saw\n%v\n%v", first, second)
+	}
+}
+
+// What comes at the same time is recorded together, in order, before any sink
+// sees it; when that fails, all senders are told, and no sink.
+func TestRecord(t *testing.T) {
+	entered, release := make(chan struct{}), make(chan struct{})
+	var recorded, shown []uint64
+	calls := 0
+	s := &listen.Server{LastID: 100}
+	s.Record = func(batch []*webhook.Delivery) error {
+		if calls++; calls == 1 {
+			close(entered)
+			<-release
+		}
+		if calls == 3 {
+			return errors.New("disk full")
+		}
+		for _, d := range batch {
+			recorded = append(recorded, d.ID)
+		}
+		return nil
+	}
+	s.Sinks = []listen.Sink{func(_ context.Context, d *webhook.Delivery) error {
+		if len(recorded) == 0 || recorded[len(recorded)-1] < d.ID {
+			t.Errorf("%d is shown before it is recorded", d.ID)
+		}
+		shown = append(shown, d.ID)
+		return nil
+	}}
+	send := func() int {
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", strings.NewReader("{}")))
+		return w.Code
+	}
+	const others = 20
+	codes := make(chan int, others+1)
+	go func() { codes <- send() }()
+	<-entered
+	for range others {
+		go func() { codes <- send() }()
+	}
+	time.Sleep(50 * time.Millisecond) // they are in the line by now, or the test shows less
+	close(release)
+	for range others + 1 {
+		if code := <-codes; code != http.StatusOK {
+			t.Errorf("answered %d", code)
+		}
+	}
+	if calls > others {
+		t.Errorf("%d calls", calls)
+	}
+	for i, id := range recorded {
+		if id != uint64(i)+101 {
+			t.Errorf("recorded %v", recorded)
+			break
+		}
+	}
+	if !slices.Equal(recorded, shown) || len(shown) != others+1 {
+		t.Errorf("recorded %v, shown %v", recorded, shown)
+	}
+	calls = 2
+	if code := send(); code != http.StatusServiceUnavailable || len(shown) != others+1 {
+		t.Errorf("not recorded: answered %d, %d shown", code, len(shown))
+	}
+	if code := send(); code != http.StatusOK || len(shown) != others+2 {
+		t.Errorf("after that: answered %d, %d shown", code, len(shown))
 	}
 }
 
@@ -530,15 +598,15 @@ func TestDecide(t *testing.T) {
 		status int
 		body   string
 	}{
-		{"zero", listen.Answer{}, 200, "ok\n"},
+		{"zero", listen.Answer{}, 200, ""},
 		{"status", listen.Answer{Status: 503}, 503, "service unavailable\n"},
 		{"body", listen.Answer{Status: 422, Header: http.Header{"X-A": {"1", "2"}}, Body: []byte("no")}, 422, "no"},
 		{"empty body", listen.Answer{Status: 204, Body: []byte{}}, 204, ""},
 		{"drop", listen.Answer{Status: 200, Drop: true}, 0, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			taken := uint64(0)
-			tt.answer.Taken = func(d *webhook.Delivery) { taken = d.ID }
+			var taken atomic.Uint64
+			tt.answer.Taken = func(d *webhook.Delivery) { taken.Store(d.ID) }
 			url, r := start(t, &listen.Server{Decide: func(_ context.Context, d *webhook.Delivery) listen.Answer {
 				if d.ID != 0 || string(d.Body) != "{}" {
 					t.Errorf("asked about %+v", d)
@@ -546,9 +614,11 @@ func TestDecide(t *testing.T) {
 				return tt.answer
 			}})
 			resp, err := http.Post(url, "application/json", strings.NewReader("{}"))
-			if len(r.deliveries) != 1 || r.deliveries[0].Status != tt.status || taken != 1 {
-				t.Errorf("the sinks got %+v, taken %d", r.deliveries, taken)
+			r.mu.Lock() // a connection that is dropped orders nothing
+			if len(r.deliveries) != 1 || r.deliveries[0].Status != tt.status || taken.Load() != 1 {
+				t.Errorf("the sinks got %+v, taken %d", r.deliveries, taken.Load())
 			}
+			r.mu.Unlock()
 			if tt.answer.Drop {
 				if err == nil {
 					t.Errorf("answered with %d", resp.StatusCode)

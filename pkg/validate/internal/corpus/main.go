@@ -92,9 +92,7 @@ func write(w io.Writer, o options) error {
 		}
 		line = append(append(line[:0], body...), '\n')
 		if o.capture {
-			if line, err = g.record(line[:0], body); err != nil {
-				return err
-			}
+			line = g.record(line[:0], body)
 		}
 		if _, err := w.Write(line); err != nil {
 			return err
@@ -243,11 +241,11 @@ func (g *generator) text(key, sample string, fixed bool) string {
 }
 
 // record wraps a body as listen records it.
-func (g *generator) record(dst, body []byte) ([]byte, error) {
+func (g *generator) record(dst, body []byte) []byte {
 	return capture.Append(dst, &webhook.Delivery{
 		ID:       uint64(g.i) + 1, //nolint:gosec // a count
 		Received: time.Unix(1_770_000_000, int64(g.i)*1000), RemoteAddr: "127.0.0.1:40000",
-		Method: "POST", URL: "/hooks", Body: body,
+		Method: "POST", URL: "/hooks", Status: 200, Body: body,
 		Header: map[string][]string{"Content-Type": {"application/json"}, "User-Agent": {"Go-http-client/1.1"}},
-	}, 200)
+	}, nil)
 }
