@@ -38,20 +38,30 @@ func verifyFlags(cmd *cobra.Command, o *verifyOptions) {
 	f.BoolVar(&o.enforce, "enforce-signature", false, "answer 401 when the signature is not valid")
 }
 
+// secret returns the API secret from the file, or from the environment when there
+// is none, or nothing.
+func (a *app) secret(file string) (string, error) {
+	if file == "" {
+		return a.env.Getenv(secretVariable), nil
+	}
+	text, err := os.ReadFile(file) //nolint:gosec // to read the file that the user names is the point
+	if err != nil {
+		return "", usage("", "read the secret file %s: %w", file, report.Cause(err))
+	}
+	// An editor ends a file with a line end, which is not part of it.
+	secret := strings.TrimRight(string(text), "\r\n")
+	if secret == "" {
+		return "", usage("", "the secret file %s is empty", file)
+	}
+	return secret, nil
+}
+
 // verifier returns the verifier of the options, or nil when there is no secret.
 func (a *app) verifier(o *verifyOptions) (*signature.Verifier, error) {
-	secret := a.env.Getenv(secretVariable)
-	if o.secretFile != "" {
-		text, err := os.ReadFile(o.secretFile)
-		if err != nil {
-			return nil, usage("", "read the secret file %s: %w", o.secretFile, report.Cause(err))
-		}
-		// An editor ends a file with a line end, which is not part of it.
-		if secret = strings.TrimRight(string(text), "\r\n"); secret == "" {
-			return nil, usage("", "the secret file %s is empty", o.secretFile)
-		}
-	}
+	secret, err := a.secret(o.secretFile)
 	switch {
+	case err != nil:
+		return nil, err
 	case secret == "" && (o.enforce || o.url != ""):
 		return nil, usage("set "+secretVariable+", or name a --secret-file", "no secret to verify signatures with")
 	case secret == "":
