@@ -167,8 +167,9 @@ type replayer struct {
 	client  *deliver.Client
 
 	progress            *progress
-	first               time.Time // when the first delivery was received
-	started             time.Time // when it was sent again
+	last                *webhook.Delivery // as it was recorded
+	first               time.Time         // when the first delivery was received
+	started             time.Time         // when it was sent again
 	sent, bad, unusable int
 	changed             int // payloads that --set changed
 }
@@ -177,7 +178,8 @@ func (a *app) replay(ctx context.Context, names []string, o replayOptions) error
 	if len(names) == 0 {
 		return usage("`jc-webhooks listen --record capture.ndjson` makes one", "no capture named")
 	}
-	r := &replayer{app: a, options: o, progress: a.progress()}
+	r := &replayer{app: a, options: o}
+	r.progress = a.progress(r.far)
 	defer r.progress.clear()
 	var err error
 	if r.target, r.header, r.client, err = o.delivery.prepare(); err != nil {
@@ -313,8 +315,8 @@ func (r *replayer) one(ctx context.Context, recorded *webhook.Delivery) error {
 	if err := r.pace(ctx, recorded); err != nil {
 		return err
 	}
-	r.progress.clear()
-	sent, err := r.app.sendOne(ctx, r.client, d, e.name, r.options.delivery.asJSON)
+	r.last = recorded
+	sent, err := r.app.sendOne(ctx, r.client, d, e.name, r.options.delivery.asJSON, r.progress)
 	if err != nil {
 		return err
 	}
@@ -324,10 +326,12 @@ func (r *replayer) one(ctx context.Context, recorded *webhook.Delivery) error {
 	if !sent.Outcome.OK() {
 		r.bad++
 	}
-	r.progress.update(func() string {
-		return fmt.Sprintf("replayed %d, %d acknowledged; the last is [%d] of %s", r.sent, r.sent-r.bad, recorded.ID, recorded.Received.Local().Format(time.DateTime))
-	})
 	return nil
+}
+
+// far says how far the replay is.
+func (r *replayer) far() string {
+	return fmt.Sprintf("replaying [%d] of %s: %d sent, %d not acknowledged", r.last.ID, r.last.Received.Local().Format(time.DateTime), r.sent, r.bad)
 }
 
 // alter applies the changes that the payload has the fields for.

@@ -138,7 +138,7 @@ func (a *app) send(ctx context.Context, names []string, o sendOptions) error {
 			}
 			continue
 		}
-		sent, err := a.sendOne(ctx, client, d, e.name, o.delivery.asJSON)
+		sent, err := a.sendOne(ctx, client, d, e.name, o.delivery.asJSON, nil)
 		if err != nil {
 			return err
 		}
@@ -156,13 +156,18 @@ func (a *app) send(ctx context.Context, names []string, o sendOptions) error {
 	return nil
 }
 
-// sendOne makes one delivery and prints both its lines.
-func (a *app) sendOne(ctx context.Context, client *deliver.Client, d *webhook.Delivery, name string, asJSON bool) (report.Sent, error) {
+// sendOne makes one delivery and prints both its lines, above the progress where
+// there is one.
+func (a *app) sendOne(ctx context.Context, client *deliver.Client, d *webhook.Delivery, name string, asJSON bool, p *progress) (report.Sent, error) {
 	sent := report.Sent{Event: name, URL: redacted(d.URL), Bytes: len(d.Body)}
 	if !asJSON {
+		p.makeWay()
 		fmt.Fprintln(a.stdout, a.out.Request(0, name, sent.URL, len(d.Body)))
 	}
+	p.update()
 	sent.Outcome = client.Do(ctx, d)
+	p.makeWay()
+	defer p.update()
 	if !asJSON {
 		fmt.Fprintln(a.stdout, a.out.Response(0, &sent.Outcome))
 		return sent, nil
