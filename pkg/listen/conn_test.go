@@ -32,7 +32,7 @@ func TestConnDeadlines(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	clear := func() {
+	none := func() {
 		t.Helper()
 		if err := c.SetReadDeadline(time.Time{}); err != nil {
 			t.Fatal(err)
@@ -65,7 +65,7 @@ func TestConnDeadlines(t *testing.T) {
 	set(short)
 	expect("moved to earlier", short, late-time.Second)
 	set(short)
-	clear()
+	none()
 	arrives("taken away", long)
 	set(short)
 	set(late)
@@ -75,7 +75,7 @@ func TestConnDeadlines(t *testing.T) {
 	set(late)
 	time.AfterFunc(short, func() { _ = c.SetReadDeadline(time.Unix(1, 0)) })
 	expect("ended at once", short, late-time.Second)
-	clear()
+	none()
 	arrives("after that", long)
 	set(short)
 	expect("a deadline after that", short, late-time.Second)
