@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -34,15 +35,16 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status":   status,
-			"waitfile": waitFile,
-			"waitfor":  waitFor,
-			"freeport": freePort,
-			"handler":  handler,
-			"httpcode": httpCode,
-			"recorder": recorder,
-			"takeport": takePort,
-			"repeat":   repeat,
+			"status":     status,
+			"waitfile":   waitFile,
+			"waitfor":    waitFor,
+			"freeport":   freePort,
+			"handler":    handler,
+			"httpcode":   httpCode,
+			"rawhandler": rawHandler,
+			"recorder":   recorder,
+			"takeport":   takePort,
+			"repeat":     repeat,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("NO_COLOR", "")
@@ -150,6 +152,34 @@ func handler(ts *testscript.TestScript, neg bool, args []string) {
 	}))
 	ts.Defer(server.Close)
 	ts.Setenv(args[0], server.URL)
+}
+
+// rawhandler VARIABLE TEXT starts a server that answers each request with the text,
+// in which \\r and \\n are line ends, and sets the variable to its URL.
+func rawHandler(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: rawhandler variable text")
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Defer(func() { _ = ln.Close() })
+	text := strings.NewReplacer(`\r`, "\r", `\n`, "\n").Replace(args[1])
+	go func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				if r, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+					_, _ = io.Copy(io.Discard, r.Body)
+					_, _ = io.WriteString(conn, text)
+				}
+			}()
+		}
+	}()
+	ts.Setenv(args[0], "http://"+ln.Addr().String())
 }
 
 // recorder VARIABLE FILE starts a handler that appends each request to the file, the

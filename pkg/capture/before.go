@@ -6,9 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/jc-webhooks/jc-webhooks/pkg/webhook"
 )
@@ -19,14 +17,8 @@ import (
 // all of it, so the IDs must ascend, as those of a [Writer] do. The Status of
 // each delivery is that with which it was answered.
 func Before(path string, id uint64, n int) ([]*webhook.Delivery, error) {
-	ext := filepath.Ext(path)
-	files, err := filepath.Glob(escapeGlob(strings.TrimSuffix(path, ext)) + ".[0-9][0-9][0-9][0-9]*" + escapeGlob(ext))
-	if err != nil {
-		return nil, err
-	}
-	slices.Sort(files)
 	var found []*webhook.Delivery
-	for _, file := range slices.Backward(append(files, path)) {
+	for _, file := range slices.Backward(Files(path)) {
 		if len(found) >= n {
 			break
 		}
@@ -37,14 +29,6 @@ func Before(path string, id uint64, n int) ([]*webhook.Delivery, error) {
 		found = append(part, found...)
 	}
 	return found, nil
-}
-
-// escapeGlob makes a pattern that matches only the name itself.
-func escapeGlob(name string) string {
-	if filepath.Separator == '\\' {
-		return name // there is no escape, nor are there such names
-	}
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(name)
 }
 
 func beforeIn(path string, id uint64, n int) ([]*webhook.Delivery, error) {

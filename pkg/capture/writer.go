@@ -8,8 +8,11 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -49,6 +52,7 @@ type Writer struct {
 	dirty  bool  // there is more in file, which a failure left behind
 	lastID uint64
 	buffer []byte
+	closed bool
 }
 
 // A Recovery says what was found at the end of a capture.
@@ -66,6 +70,10 @@ type Recovery struct {
 // the capture; nothing else is touched. It fails with [ErrLocked] when somebody
 // else appends to it.
 func Create(path string, o Options) (*Writer, Recovery, error) {
+	// Rotation renames the file itself, and not a link to it.
+	if file, err := filepath.EvalSymlinks(path); err == nil {
+		path = file
+	}
 	w := &Writer{options: o, path: path}
 	if err := w.open(os.O_CREATE); err != nil {
 		return nil, Recovery{}, err
@@ -120,34 +128,42 @@ func (w *Writer) recover() (Recovery, error) {
 	if json.Unmarshal(whole, &last) == nil {
 		w.lastID = last.ID
 	}
+	if w.lastID == 0 { // the file was begun just before, or ends with something else
+		before, err := Before(w.path, math.MaxUint64, 1)
+		if err != nil {
+			return r, fmt.Errorf("find the last id: %w", err)
+		}
+		if len(before) > 0 {
+			w.lastID = before[0].ID
+		}
+	}
 	return r, nil
 }
 
 // tail returns the bytes behind the last line end, and the last whole line.
 func (w *Writer) tail() (torn, last []byte, err error) {
-	const step = 64 << 10
-	var text []byte
-	for at := w.size; ; {
+	for n := int64(64 << 10); ; n *= 2 {
+		begin := max(w.size-n, 0)
+		text := make([]byte, w.size-begin)
+		if _, err := io.ReadFull(io.NewSectionReader(w.file, begin, w.size-begin), text); err != nil {
+			return nil, nil, err
+		}
 		// Two line ends make the last line known; a capture of one line has
 		// only one.
 		end := bytes.LastIndexByte(text, '\n')
-		begin := -1
+		before := -1
 		if end >= 0 {
-			begin = bytes.LastIndexByte(text[:end], '\n')
+			before = bytes.LastIndexByte(text[:end], '\n')
 		}
-		if at == 0 || begin >= 0 {
-			if end < 0 {
-				return text, nil, nil
-			}
-			return text[end+1:], text[begin+1 : end], nil
+		switch {
+		case begin > 0 && before < 0 && n > maxRecord:
+			return nil, nil, fmt.Errorf("its last line is longer than %d bytes: is it a capture?", maxRecord)
+		case begin > 0 && before < 0:
+			continue
+		case end < 0:
+			return text, nil, nil
 		}
-		n := min(at, step)
-		at -= n
-		part := make([]byte, n, n+int64(len(text)))
-		if _, err := io.ReadFull(io.NewSectionReader(w.file, at, n), part); err != nil {
-			return nil, nil, err
-		}
-		text = append(part, text...)
+		return text[end+1:], text[before+1 : end], nil
 	}
 }
 
@@ -161,21 +177,73 @@ func setAside(path string, text []byte) (string, error) {
 	return name, errors.Join(err, f.Close())
 }
 
-// maxBeside bounds the numbers in the names of files beside a capture.
-const maxBeside = 100_000
+// maxBeside is how many names are tried, if others make files at the same time.
+const maxBeside = 100
 
-// createBeside makes a file with a name of its own: path, a number, and the
-// extension of path, with infix before the number.
+// createBeside makes a file with a name of its own: path, a number above those
+// that there are, and the extension of path, with infix before the number.
 func createBeside(path, infix string) (*os.File, string, error) {
 	ext := filepath.Ext(path)
-	for n := 1; n < maxBeside; n++ {
+	beside, err := siblings(path, infix)
+	if err != nil {
+		return nil, "", err
+	}
+	next := 1
+	if n := len(beside); n > 0 {
+		next = beside[n-1].number + 1
+	}
+	for n := next; n < next+maxBeside; n++ {
 		name := fmt.Sprintf("%s%s.%04d%s", strings.TrimSuffix(path, ext), infix, n, ext)
 		f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, fileMode) //nolint:gosec // it is beside the capture that the user names
 		if !errors.Is(err, fs.ErrExist) {
 			return f, name, err
 		}
 	}
-	return nil, "", fmt.Errorf("%s has too many files beside it", path)
+	return nil, "", fmt.Errorf("no name is free beside %s", path)
+}
+
+// A sibling is a file beside a capture, with a number in its name.
+type sibling struct {
+	name   string
+	number int
+}
+
+// siblings returns the files beside a capture that [createBeside] made, in the
+// order of their numbers.
+func siblings(path, infix string) ([]sibling, error) {
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	ext := filepath.Ext(path)
+	prefix := strings.TrimSuffix(filepath.Base(path), ext) + infix + "."
+	var found []sibling
+	for _, e := range entries {
+		digits, ok := strings.CutPrefix(e.Name(), prefix)
+		if ok {
+			digits, ok = strings.CutSuffix(digits, ext)
+		}
+		const least = 4
+		if !ok || len(digits) < least || strings.Trim(digits, "0123456789") != "" {
+			continue
+		}
+		if n, err := strconv.Atoi(digits); err == nil {
+			found = append(found, sibling{filepath.Join(filepath.Dir(path), e.Name()), n})
+		}
+	}
+	slices.SortFunc(found, func(a, b sibling) int { return a.number - b.number })
+	return found, nil
+}
+
+// Files returns the files of a capture, the oldest first: those that rotation has
+// given numbers, and path itself.
+func Files(path string) []string {
+	var files []string
+	beside, _ := siblings(path, "") // a folder that cannot be read has none to name
+	for _, s := range beside {
+		files = append(files, s.name)
+	}
+	return append(files, path)
 }
 
 // LastID is the ID of the last record, or 0. A receiver that goes on with the
@@ -196,7 +264,7 @@ func (w *Writer) Append(deliveries ...*webhook.Delivery) error {
 	for _, d := range deliveries {
 		redacted := *d
 		if !w.options.Secrets {
-			redacted.Header = redact(d.Header)
+			redacted.Header = Redact(d.Header)
 		}
 		w.buffer = Append(w.buffer, &redacted, nil)
 	}
@@ -217,6 +285,9 @@ const maxBuffer = 4 << 20
 
 // write writes whole records, all or none.
 func (w *Writer) write(records []byte) error {
+	if w.closed {
+		return os.ErrClosed
+	}
 	if w.file == nil { // a new file could not be begun, the last time
 		if err := w.open(os.O_CREATE); err != nil {
 			return err
@@ -254,7 +325,9 @@ var secretHeaders = []string{"Authorization", "Proxy-Authorization", "Cookie", "
 // Redacted is what a record has instead of a secret.
 const Redacted = "[redacted]"
 
-func redact(header map[string][]string) map[string][]string {
+// Redact returns the header as a record has it, without credentials. It returns
+// header itself when there are none.
+func Redact(header map[string][]string) map[string][]string {
 	var copied map[string][]string
 	for _, name := range secretHeaders {
 		values := header[name]
@@ -294,7 +367,7 @@ func (w *Writer) rotate() error {
 		err = os.Rename(w.path, name)
 	}
 	if err != nil {
-		return err
+		return errors.Join(err, os.Remove(name))
 	}
 	return w.open(os.O_CREATE | os.O_EXCL)
 }
@@ -303,6 +376,7 @@ func (w *Writer) rotate() error {
 func (w *Writer) Close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.closed = true
 	if w.file == nil {
 		return nil
 	}

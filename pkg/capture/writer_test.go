@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -147,4 +149,71 @@ func ExampleCreate() {
 	defer w.Close()
 	fmt.Println(w.Append(&webhook.Delivery{ID: 1, Method: "POST", URL: "/", Status: 200, Body: []byte("{}")}), w.LastID())
 	// Output: <nil> 1
+}
+
+// Ids go on where the files that were rotated end, and these are told from files
+// of others and ordered by their numbers.
+func TestRotatedFiles(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "c.ndjson")
+	record := func(name string, ids ...uint64) {
+		t.Helper()
+		var text []byte
+		for _, id := range ids {
+			text = capture.Append(text, delivery(id), nil)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	record("c.0002.ndjson", 1, 2)
+	record("c.9999.ndjson", 3, 4)
+	record("c.10000.ndjson", 5, 6)
+	record("c.20260312-production.ndjson", 77)
+	record("c.torn.0001.ndjson", 78)
+	record("c.123.ndjson", 79)
+	record("c.ndjson")
+	w, _, err := capture.Create(path, capture.Options{Rotate: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w.LastID() != 6 {
+		t.Errorf("the last id is %d, want 6", w.LastID())
+	}
+	for id := uint64(7); id <= 9; id++ {
+		if err = w.Append(delivery(id)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err = w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err = w.Append(delivery(10)); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("after Close: %v", err)
+	}
+	var ids []uint64
+	all, err := capture.Before(path, math.MaxUint64, 100)
+	for _, d := range all {
+		ids = append(ids, d.ID)
+	}
+	if err != nil || !slices.Equal(ids, []uint64{1, 2, 3, 4, 5, 6, 7, 8, 9}) {
+		t.Errorf("got %v, %v", ids, err)
+	}
+	if files := capture.Files(path); len(files) != 6 || filepath.Base(files[4]) != "c.10002.ndjson" {
+		t.Errorf("files %v", files)
+	}
+}
+
+// A file without line ends is refused or set aside in time that grows with its
+// length, and not with the square of it.
+func TestNoLineEnd(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.ndjson")
+	if err := os.WriteFile(path, make([]byte, 64<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w, r, err := capture.Create(path, capture.Options{})
+	if err != nil || r.Bytes != 64<<20 {
+		t.Fatalf("got %+v, %v", r, err)
+	}
+	_ = w.Close()
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/jc-webhooks/jc-webhooks/pkg/capture"
 	"github.com/jc-webhooks/jc-webhooks/pkg/deliver"
 	"github.com/jc-webhooks/jc-webhooks/pkg/listen"
 	"github.com/jc-webhooks/jc-webhooks/pkg/report"
@@ -44,6 +46,7 @@ const (
 	forwardDrain = 5 * time.Second // for what waits at the end
 	maxRelayed   = 4 << 20         // bytes of a body that is relayed
 	maxLostRuns  = 20              // ranges of ids that are told apart
+	maxShownBody = 2 << 10         // bytes of a response that are shown
 )
 
 // A target is somebody to whom deliveries are sent on.
@@ -71,7 +74,9 @@ type forwarder struct {
 	relays  bool
 	via     string // tells our own deliveries when they come back
 	client  *deliver.Client
-	told    func(*forwarded) // of each end, by several goroutines
+	told    func(*forwarded) // of each begin and end, by several goroutines
+
+	relayClient *deliver.Client // which keeps more of a response
 
 	workers sync.WaitGroup
 	stop    context.CancelFunc
@@ -79,14 +84,13 @@ type forwarder struct {
 
 // A forwarded is one delivery to a target, before or after it was made.
 type forwarded struct {
-	id      uint64
-	target  int
-	at      time.Time
-	replay  bool // asked for in the inspector
-	edited  bool
-	begun   bool // it is about to be made
-	sent    report.Sent
-	relayed bool
+	id     uint64
+	target int
+	at     time.Time
+	replay bool // asked for in the inspector
+	edited bool
+	begun  bool // it is about to be made
+	sent   report.Sent
 }
 
 // forwarder reads the flags; it is nil when there are no targets.
@@ -101,15 +105,21 @@ func (a *app) forwarder(c *webhook.Catalog, checker *validate.Checker, o *forwar
 		return nil, usage("a time looks like 500ms or 10s", "the timeout %v is not above 0", o.timeout)
 	}
 	f := &forwarder{app: a, checker: checker, relays: o.relay, via: program + "-" + randomName()}
-	f.client = deliver.NewClient(deliver.Options{Timeout: o.timeout, UserAgent: userAgent(), MaxResponse: maxRelayed, Insecure: o.insecure})
+	options := deliver.Options{Timeout: o.timeout, UserAgent: userAgent(), Insecure: o.insecure}
+	f.client = deliver.NewClient(options)
+	options.MaxResponse = maxRelayed
+	f.relayClient = deliver.NewClient(options)
 	for _, text := range o.to {
 		t := new(target)
-		if pattern, rest, ok := strings.Cut(text, "="); ok && !strings.Contains(pattern, ":") {
-			if err := checkPattern(c, pattern, "it is written --forward-to 'call.*=localhost:3000/calls'"); err != nil {
+		if pattern, rest, ok := strings.Cut(text, "="); ok {
+			err := checkPattern(c, pattern, "it is written --forward-to 'call.*=localhost:3000/calls'")
+			switch {
+			case err == nil:
+				t.pattern, text = pattern, rest
+				f.routed = true
+			case !strings.ContainsAny(pattern, ":/"): // else it is a URL with a query
 				return nil, err
 			}
-			t.pattern, text = pattern, rest
-			f.routed = true
 		}
 		var err error
 		if t.url, err = deliver.ParseURL(text); err != nil {
@@ -138,14 +148,45 @@ func (t *target) lose(id uint64) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.lost++
-	if n := len(t.runs); n > 0 && t.runs[n-1][1]+1 == id {
-		t.runs[n-1][1] = id
-	} else if n < maxLostRuns {
-		t.runs = append(t.runs, [2]uint64{id, id})
-	} else {
-		t.runs[n-1][1] = id
-	}
+	t.runs = addRun(t.runs, id)
 	return t.lost
+}
+
+// addRun adds an id to ascending ranges of ids. When there are too many of them,
+// the two that are nearest to each other become one.
+func addRun(runs [][2]uint64, id uint64) [][2]uint64 {
+	i, found := slices.BinarySearchFunc(runs, id, func(run [2]uint64, id uint64) int {
+		switch {
+		case run[1]+1 < id:
+			return -1
+		case run[0] > id+1:
+			return 1
+		}
+		return 0 // in it, or beside it
+	})
+	if !found {
+		runs = slices.Insert(runs, i, [2]uint64{id, id})
+	}
+	runs[i] = [2]uint64{min(runs[i][0], id), max(runs[i][1], id)}
+	if i+1 < len(runs) && runs[i+1][0] <= runs[i][1]+1 {
+		runs = mergeRuns(runs, i)
+	}
+	if len(runs) > maxLostRuns {
+		nearest := 0
+		for j := range len(runs) - 1 {
+			if runs[j+1][0]-runs[j][1] < runs[nearest+1][0]-runs[nearest][1] {
+				nearest = j
+			}
+		}
+		runs = mergeRuns(runs, nearest)
+	}
+	return runs
+}
+
+// mergeRuns makes one of two ranges that follow each other.
+func mergeRuns(runs [][2]uint64, i int) [][2]uint64 {
+	runs[i][1] = max(runs[i][1], runs[i+1][1])
+	return slices.Delete(runs, i+1, i+2)
 }
 
 // event returns the type of a payload, for routing.
@@ -168,22 +209,22 @@ func (f *forwarder) first(event string) int {
 }
 
 // sink queues a delivery for its targets. What was refused is not sent on: the
-// sender will try again.
+// sender will try again. What is relayed is queued for the others by relay.
 func (f *forwarder) sink(ctx context.Context, d *webhook.Delivery) error {
 	event := f.event(d)
-	relayed := f.first(event)
-	if relayed < 0 && (d.Status < 200 || d.Status > 299) || f.looped(d) {
-		return nil
-	}
-	for i, t := range f.targets {
-		if i == relayed || !t.takes(event) {
-			continue
-		}
-		if err := t.queue.Put(ctx, d); err != nil {
-			return err
-		}
+	if f.first(event) < 0 && d.Status >= 200 && d.Status <= 299 {
+		f.queue(ctx, d, event, -1)
 	}
 	return nil
+}
+
+// queue queues a delivery for the targets that take it, but for one.
+func (f *forwarder) queue(ctx context.Context, d *webhook.Delivery, event string, but int) {
+	for i, t := range f.targets {
+		if i != but && t.takes(event) {
+			_ = t.queue.Put(ctx, d) // it never fails
+		}
+	}
 }
 
 // start begins to send on what is queued, and to look whether the targets are
@@ -222,7 +263,11 @@ func (f *forwarder) end(captured string) {
 			for i, run := range t.runs {
 				ids[i] = fmt.Sprintf("--id %d-%d", run[0], run[1])
 			}
-			f.app.hint(fmt.Sprintf("%s replay %s %s --to %s", program, captured, strings.Join(ids, " "), t.name))
+			var files []string
+			for _, file := range capture.Files(captured) {
+				files = append(files, report.Quote(file))
+			}
+			f.app.hint(fmt.Sprintf("%s replay %s %s --to %s", program, strings.Join(files, " "), strings.Join(ids, " "), report.Quote(t.name)))
 		}
 	}
 }
@@ -243,7 +288,7 @@ func (f *forwarder) work(ctx context.Context, i int) {
 			making.Go(func() {
 				defer func() { <-slots }()
 				f.tell(&forwarded{id: d.ID, target: i, begun: true, sent: f.outline(t, d)})
-				one := f.send(ctx, i, d)
+				one := f.send(ctx, f.client, i, d)
 				if one.sent.Outcome.Class == deliver.Canceled {
 					t.lose(d.ID)
 				}
@@ -255,10 +300,13 @@ func (f *forwarder) work(ctx context.Context, i int) {
 	making.Wait()
 }
 
+// tell tells what is known, without more of the response than is shown: it may
+// wait for a while.
 func (f *forwarder) tell(one *forwarded) {
-	if f.told != nil {
-		f.told(one)
-	}
+	shown := *one
+	o := &shown.sent.Outcome
+	o.Body = bytes.Clone(o.Body[:min(len(o.Body), maxShownBody)])
+	f.told(&shown)
 }
 
 // outline is what is known of a delivery before it is made.
@@ -271,12 +319,12 @@ func (f *forwarder) outline(t *target, d *webhook.Delivery) report.Sent {
 }
 
 // send sends a delivery on and waits for what comes of it.
-func (f *forwarder) send(ctx context.Context, i int, d *webhook.Delivery) *forwarded {
+func (f *forwarder) send(ctx context.Context, client *deliver.Client, i int, d *webhook.Delivery) *forwarded {
 	t := f.targets[i]
 	one := &forwarded{id: d.ID, target: i, at: f.app.env.Now(), sent: f.outline(t, d)}
 	outgoing := deliver.Forwarded(d, t.url)
 	deliver.AddVia(outgoing.Header, f.via)
-	one.sent.Outcome = f.client.Do(ctx, outgoing)
+	one.sent.Outcome = client.Do(ctx, outgoing)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.sent++
@@ -289,24 +337,27 @@ func (f *forwarder) send(ctx context.Context, i int, d *webhook.Delivery) *forwa
 // relay sends a delivery on and makes the answer of what comes of it; ok is
 // false when no target takes it.
 func (f *forwarder) relay(ctx context.Context, d *webhook.Delivery) (answer listen.Answer, ok bool) {
-	i := f.first(f.event(d))
+	event := f.event(d)
+	i := f.first(event)
 	if i < 0 {
 		return answer, false
 	}
 	// A sender that has left is no reason to cut the target short.
-	one := f.send(context.WithoutCancel(ctx), i, d)
-	one.relayed = true
+	one := f.send(context.WithoutCancel(ctx), f.relayClient, i, d)
 	o := &one.sent.Outcome
-	answer.Status = o.Gateway()
-	if o.Err == nil && !o.Cut {
+	var passed bool
+	if answer.Status, passed = o.Gateway(); passed {
 		answer.Header, answer.Body = http.Header(deliver.EndToEnd(o.Header)), append([]byte{}, o.Body...)
 	}
-	answer.Taken = func(d *webhook.Delivery) {
+	answer.Taken = func(d *webhook.Delivery, err error) {
 		one.id = d.ID
 		begun := *one
 		begun.begun = true
 		f.tell(&begun)
 		f.tell(one)
+		if err == nil {
+			f.queue(ctx, d, event, i)
+		}
 	}
 	return answer, true
 }

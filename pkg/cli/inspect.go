@@ -93,7 +93,7 @@ func isProbe(d *webhook.Delivery) bool { return d.Method != http.MethodPost && l
 // entry is the line of a delivery in the page's list.
 func (r *receiver) entry(d *webhook.Delivery, result *validate.Result, signed *signature.Result) inspect.Entry {
 	e := inspect.Entry{
-		ID: d.ID, Received: d.Received, Method: d.Method, URL: d.URL, Event: result.Event,
+		ID: d.ID, Received: d.Received, Method: cut(d.Method, maxEvent), URL: cut(d.URL, maxURL), Event: cut(result.Event, maxEvent),
 		Status: d.Status, Size: len(d.Body), Verdict: "probe", Level: inspect.None,
 	}
 	if isProbe(d) {
@@ -146,7 +146,7 @@ func (r *receiver) detail(d *webhook.Delivery, listening string) inspect.Detail 
 	again := replayable(d)
 	again.URL = strings.TrimSuffix(listening, "/") + requestPath(d)
 	if r.forward != nil {
-		again.URL = deliver.Forwarded(d, r.forward.targets[0].url).URL
+		again.URL = redacted(deliver.Forwarded(d, r.forward.targets[0].url).URL)
 	}
 	v.Curl = report.Curl(again)
 	typ, known := r.catalog.Lookup(result.Event)
@@ -206,25 +206,36 @@ func replayable(d *webhook.Delivery) *webhook.Delivery {
 func (r *receiver) replay(ctx context.Context, d *webhook.Delivery, i int, edited bool) inspect.Forward {
 	begun := &forwarded{id: d.ID, target: i, replay: true, edited: edited, begun: true, sent: r.forward.outline(r.forward.targets[i], d)}
 	r.forward.tell(begun)
-	one := r.forward.send(ctx, i, replayable(d))
+	one := r.forward.send(ctx, r.forward.client, i, replayable(d))
 	one.replay, one.edited = true, edited
 	r.forward.tell(one)
 	return pageForward(one)
 }
 
-// maxPageBody is how much of a response the page shows, in bytes.
-const maxPageBody = 2 << 10
+// How much of texts that others choose is kept for each delivery, in bytes.
+const (
+	maxEvent = 200
+	maxURL   = 2000
+)
+
+// cut returns the beginning of a text.
+func cut(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	return strings.ToValidUTF8(text[:n], "") + "..."
+}
 
 // pageForward is what came of sending a delivery on, for the page.
 func pageForward(f *forwarded) inspect.Forward {
 	o := &f.sent.Outcome
 	v := inspect.Forward{
-		Target: f.target, URL: f.sent.URL, Replay: f.replay, Edited: f.edited, Time: f.at,
+		Target: f.target, URL: cut(f.sent.URL, maxURL), Replay: f.replay, Edited: f.edited, Time: f.at,
 		OK: o.OK(), Outcome: string(o.Class), Status: o.Status, LatencyMS: report.Milliseconds(o.Latency),
-		Body: strings.ToValidUTF8(string(o.Body[:min(len(o.Body), maxPageBody)]), "\ufffd"), Note: report.Diagnosis(o),
+		Body: strings.ToValidUTF8(string(o.Body[:min(len(o.Body), maxShownBody)]), "\ufffd"), Note: report.ForwardDiagnosis(o),
 	}
 	if o.Err != nil {
-		v.Error = report.NetworkCause(o.Err).Error()
+		v.Error = cut(report.NetworkCause(o.Err).Error(), maxURL)
 	}
 	return v
 }

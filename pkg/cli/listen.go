@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -120,6 +121,9 @@ type receiver struct {
 	rehearse *rehearsal          // nil when nothing is to fail
 	printer  *printer
 	page     *inspect.Server // nil when there is no page
+	refusals chan listen.Refusal
+
+	recordFails atomic.Bool
 }
 
 // receiver reads the flags.
@@ -127,7 +131,7 @@ func (a *app) receiver(o listenOptions) (*receiver, error) {
 	if o.maxBody < 1 {
 		return nil, usage("", "the longest body, %d bytes, is not above 0", o.maxBody)
 	}
-	r := &receiver{app: a, options: o}
+	r := &receiver{app: a, options: o, refusals: make(chan listen.Refusal, maxRefused)}
 	var err error
 	if r.catalog, err = a.catalog(); err != nil {
 		return nil, err
@@ -183,6 +187,9 @@ func (a *app) listen(ctx context.Context, o listenOptions) error {
 
 	r.printer = newPrinter(r, expected)
 	defer r.printer.close()
+	if r.forward != nil {
+		r.forward.told = r.printer.told
+	}
 	if pageLn != nil {
 		r.page = r.newInspector(url)
 		var serving sync.WaitGroup
@@ -213,6 +220,9 @@ func (a *app) listen(ctx context.Context, o listenOptions) error {
 	if r.forward != nil {
 		r.forward.start(ctx)
 	}
+	var saying sync.WaitGroup
+	served := make(chan struct{})
+	saying.Go(func() { r.sayRefused(served) })
 	printed := make(chan error, 1)
 	go func() {
 		printErr := r.printer.run()
@@ -226,6 +236,8 @@ func (a *app) listen(ctx context.Context, o listenOptions) error {
 	})()
 	err = server.Serve(ctx, ln)
 	cancel()
+	close(served)
+	saying.Wait()
 	if r.forward != nil {
 		r.forward.end(o.record)
 	}
@@ -260,13 +272,12 @@ func tuneCollector() func() {
 
 // server makes the server of the options.
 func (r *receiver) server() *listen.Server {
-	s := &listen.Server{MaxBody: r.options.maxBody, Now: r.app.env.Now, Refused: r.app.sayRefused}
+	s := &listen.Server{MaxBody: r.options.maxBody, Now: r.app.env.Now, Refused: r.refused}
 	if r.recorder != nil {
-		s.LastID, s.Record = r.recorder.LastID(), r.app.recordTo(r.recorder)
+		s.LastID, s.Record = r.recorder.LastID(), r.app.recordTo(r.recorder, &r.recordFails)
 	}
 	s.Sinks = append(s.Sinks, r.printer.queue.Put)
 	if r.forward != nil {
-		r.forward.told = r.printer.told
 		s.Sinks = append(s.Sinks, r.forward.sink)
 	}
 	if r.options.verify.enforce || r.rehearse != nil || r.forward != nil {
@@ -293,6 +304,9 @@ func (r *receiver) decide(ctx context.Context, d *webhook.Delivery) listen.Answe
 		}
 	}
 	if r.forward != nil && r.forward.relays {
+		if r.recordFails.Load() { // a target would act on what is then refused
+			return listen.Answer{Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"10"}}}
+		}
 		if answer, ok := r.forward.relay(ctx, d); ok {
 			answer.Delay = rehearsed.Delay
 			return answer
@@ -311,6 +325,35 @@ func (a *app) announce(ln net.Listener, url string) {
 		send += " --to " + url
 	}
 	a.say("%s", a.err.Faint("try in another terminal: "+send))
+}
+
+// maxRefused is how many refusals wait to be said.
+const maxRefused = 100
+
+// refused has a refusal said, without waiting for the terminal.
+func (r *receiver) refused(refusal listen.Refusal) {
+	select {
+	case r.refusals <- refusal:
+	default: // nobody reads that fast
+	}
+}
+
+// sayRefused says refusals until there are none any more.
+func (r *receiver) sayRefused(served <-chan struct{}) {
+	for {
+		select {
+		case refusal := <-r.refusals:
+			r.app.sayRefused(refusal)
+			continue
+		default:
+		}
+		select {
+		case refusal := <-r.refusals:
+			r.app.sayRefused(refusal)
+		case <-served:
+			return
+		}
+	}
 }
 
 func (a *app) sayRefused(r listen.Refusal) {

@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"cmp"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -31,9 +32,10 @@ type printer struct {
 	lastID   uint64            // of the last delivery that was printed
 	verdicts map[string][]byte // of event types, where there is nothing to report
 
-	mu    sync.Mutex
-	notes []*forwarded // that wait for their delivery to be printed
-	lost  int
+	mu     sync.Mutex
+	notes  []*forwarded // that wait for their delivery to be printed
+	untold int          // notes that did not fit
+	lost   int
 }
 
 // How much waits to be printed.
@@ -120,7 +122,9 @@ func (p *printer) one(d *webhook.Delivery) error {
 	if !probe {
 		r := p.checker.Check(d.Body)
 		p.tally.add(&r)
-		defer p.expected.add(r.Event, r.Known && r.Valid())
+		if d.Status >= 200 && d.Status <= 299 { // else the sender tries again
+			defer p.expected.add(r.Event, r.Known && r.Valid())
+		}
 		signed := p.signature(d, r.Event)
 		if p.page != nil {
 			p.page.Add(p.entry(d, &r, signed), d)
@@ -143,7 +147,11 @@ func (p *printer) one(d *webhook.Delivery) error {
 			return err
 		}
 	}
-	p.record = capture.Append(p.record[:0], d, fields)
+	shown := *d
+	if !p.options.capture.Secrets {
+		shown.Header = capture.Redact(d.Header)
+	}
+	p.record = capture.Append(p.record[:0], &shown, fields)
 	_, err := p.out.Write(p.record)
 	return err
 }
@@ -174,9 +182,15 @@ func (p *printer) verdict(r *validate.Result, signed *signature.Result) ([]byte,
 // told takes what is known of a delivery that is sent on. It is printed after
 // the delivery itself.
 func (p *printer) told(f *forwarded) {
+	if f.begun && (p.options.asJSON || p.silent()) {
+		return
+	}
 	p.mu.Lock()
-	if len(p.notes) < maxNotes {
+	full := len(p.notes) >= maxNotes
+	if !full {
 		p.notes = append(p.notes, f)
+	} else if p.untold++; p.untold == 1 {
+		defer p.app.complain(errors.New("the output is slower than what arrives: not all that came of forwarding is printed"), "")
 	}
 	p.mu.Unlock()
 	p.queue.Wake()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/jc-webhooks/jc-webhooks/pkg/capture"
 	"github.com/jc-webhooks/jc-webhooks/pkg/report"
@@ -15,7 +16,7 @@ import (
 func (a *app) openCapture(o *listenOptions) (*capture.Writer, error) {
 	if o.record == "" {
 		for name, given := range map[string]bool{"fsync": o.capture.Sync, "record-secrets": o.capture.Secrets, "rotate": o.rotate > 0} {
-			if given {
+			if given && !(o.asJSON && name == "record-secrets") {
 				return nil, usage("name a file with --record", "--%s is about a capture, and there is none", name)
 			}
 		}
@@ -37,17 +38,16 @@ func (a *app) openCapture(o *listenOptions) (*capture.Writer, error) {
 }
 
 // recordTo returns what records. It says when it begins to fail and when it works
-// again, and not for each delivery.
-func (a *app) recordTo(w *capture.Writer) func([]*webhook.Delivery) error {
-	failing := false
+// again, and not for each delivery; fails says which of both it is.
+func (a *app) recordTo(w *capture.Writer, fails *atomic.Bool) func([]*webhook.Delivery) error {
 	return func(deliveries []*webhook.Delivery) error {
 		err := w.Append(deliveries...)
-		switch {
+		switch failing := fails.Load(); {
 		case err != nil && !failing:
-			failing = true
+			fails.Store(true)
 			a.complain(fmt.Errorf("record: %w", report.Cause(err)), "deliveries are answered with 503 until there is room again")
 		case err == nil && failing:
-			failing = false
+			fails.Store(false)
 			a.say("%s deliveries are recorded again", a.err.Good("ok:"))
 		}
 		return err

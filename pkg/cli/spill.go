@@ -22,8 +22,11 @@ type spill struct {
 	buffer  []byte
 }
 
-// spillBatch is how many deliveries are taken back at a time.
-const spillBatch = 256
+// How much is taken back at a time.
+const (
+	spillBatch = 256     // deliveries
+	spillBytes = 4 << 20 // of bodies, and one more
+)
 
 // Put appends a delivery. When it fails, the file is as if it had not been
 // called.
@@ -60,7 +63,7 @@ func (s *spill) Read(p []byte) (int, error) {
 // Take returns deliveries from the beginning.
 func (s *spill) Take() ([]*webhook.Delivery, error) {
 	var batch []*webhook.Delivery
-	for len(batch) < spillBatch {
+	for bytes := 0; len(batch) < spillBatch && bytes < spillBytes; {
 		d, err := s.records.Next()
 		if errors.Is(err, io.EOF) && len(batch) > 0 {
 			break
@@ -68,6 +71,8 @@ func (s *spill) Take() ([]*webhook.Delivery, error) {
 		if err != nil {
 			return nil, err
 		}
+		d.Received = d.Received.Local() // it is read back in UTC
+		bytes += len(d.Body)
 		batch = append(batch, d)
 	}
 	return batch, nil

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -85,7 +84,7 @@ func verify(v *signature.Verifier, d *webhook.Delivery, event string) signature.
 // authentic reports whether a delivery bears a valid signature, or is a probe,
 // which has none.
 func authentic(v *signature.Verifier, checker *validate.Checker, d *webhook.Delivery) bool {
-	if d.Method != http.MethodPost {
+	if isProbe(d) {
 		return true
 	}
 	return verify(v, d, checker.Check(d.Body).Event).Reason == signature.Valid

@@ -83,13 +83,15 @@ func HasVia(header map[string][]string, by string) bool {
 }
 
 // Gateway returns the status with which somebody who relays answers for the
-// outcome: that of the response, 504 when there was none in time, else 502.
-func (o *Outcome) Gateway() int {
+// outcome, and whether it is that of the response: 504 when there was none in
+// time, and 502 when there was none else, or none that can be passed on.
+func (o *Outcome) Gateway() (status int, passed bool) {
+	const highest = 599
 	switch {
 	case o.Class == Timeout:
-		return http.StatusGatewayTimeout
-	case o.Err != nil || o.Cut:
-		return http.StatusBadGateway
+		return http.StatusGatewayTimeout, false
+	case o.Err != nil || o.Cut || o.Status < http.StatusOK || o.Status > highest:
+		return http.StatusBadGateway, false
 	}
-	return o.Status
+	return o.Status, true
 }

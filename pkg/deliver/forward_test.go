@@ -76,13 +76,17 @@ func TestGateway(t *testing.T) {
 		{deliver.Outcome{Class: deliver.Redirect, Status: 302}, 302},
 		{deliver.Outcome{Class: deliver.Status, Status: 500}, 500},
 		{deliver.Outcome{Class: deliver.OK, Status: 200, Cut: true}, 502},
+		{deliver.Outcome{Class: deliver.Status, Status: 0}, 502},
+		{deliver.Outcome{Class: deliver.Status, Status: 42}, 502},
+		{deliver.Outcome{Class: deliver.Status, Status: 101}, 502},
+		{deliver.Outcome{Class: deliver.Status, Status: 999}, 502},
 		{deliver.Outcome{Class: deliver.Timeout, Err: errTest}, 504},
 		{deliver.Outcome{Class: deliver.Timeout, Status: 200, Err: errTest}, 504},
 		{deliver.Outcome{Class: deliver.Closed, Status: 200, Err: errTest}, 502},
 		{deliver.Outcome{Class: deliver.Refused, Err: errTest}, 502},
 	} {
-		if got := tt.outcome.Gateway(); got != tt.want {
-			t.Errorf("%+v: got %d, want %d", tt.outcome, got, tt.want)
+		if got, passed := tt.outcome.Gateway(); got != tt.want || passed != (tt.want == tt.outcome.Status && tt.want < 500) && tt.want != 500 {
+			t.Errorf("%+v: got %d, %v, want %d", tt.outcome, got, passed, tt.want)
 		}
 	}
 }

@@ -18,6 +18,7 @@ func ParseURL(s string) (*url.URL, error) {
 	if text == "" {
 		return nil, errors.New("the URL is empty")
 	}
+	s = withoutUser(s) // it is only repeated in errors from here on
 	if scheme, _, ok := strings.Cut(text, "://"); ok {
 		if lower := strings.ToLower(scheme); lower != "http" && lower != "https" {
 			return nil, fmt.Errorf("the URL %q has the scheme %q, want http or https", s, scheme)
@@ -45,6 +46,9 @@ func ParseURL(s string) (*url.URL, error) {
 		if parse, ok := errors.AsType[*url.Error](err); ok {
 			err = parse.Err
 		}
+		if strings.Contains(text, "@") {
+			err = errors.New("a part of it is malformed") // the cause may repeat a password
+		}
 		return nil, fmt.Errorf("the URL %q cannot be read: %w", s, err)
 	}
 	if u.Hostname() == "" {
@@ -58,6 +62,18 @@ func ParseURL(s string) (*url.URL, error) {
 	}
 	u.Fragment = ""
 	return u, nil
+}
+
+// withoutUser replaces the name and the password in what may be a URL.
+func withoutUser(s string) string {
+	begin := 0
+	if i := strings.Index(s, "://"); i >= 0 {
+		begin = i + len("://")
+	}
+	if at := strings.LastIndexByte(s, '@'); at >= begin {
+		return s[:begin] + "xxxxx" + s[at:]
+	}
+	return s
 }
 
 func isPort(s string) bool {

@@ -49,6 +49,9 @@ func TestParseURL(t *testing.T) {
 		{"http://h/%zz", "!cannot be read"},
 		{"http://h/\x7f", "!cannot be read"},
 		{"http://[::1/", "!cannot be read"},
+		{"http://user:pass@h:99999/", `!the URL "http://xxxxx@h:99999/" has the port 99999`},
+		{"http://user:pa%ss@h/", `!the URL "http://xxxxx@h/" cannot be read: a part of it is malformed`},
+		{"user:pass@", `!the URL "xxxxx@" has no host`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.in, func(t *testing.T) {

@@ -30,6 +30,8 @@ type conn struct {
 	wanted time.Time // zero: none
 	set    time.Time // zero: none
 	before time.Time // what was set before the read was told to end at once
+
+	written time.Time // when the deadline of writing was set
 }
 
 // longAgo is later than the time with which package http makes a read end at
@@ -65,6 +67,17 @@ func (c *conn) setTimer(t time.Time) error {
 // SetDeadline is that of net.Conn.
 func (c *conn) SetDeadline(t time.Time) error {
 	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
+}
+
+// Write is that of net.Conn. A peer that does not read does not keep it for ever.
+func (c *conn) Write(p []byte) (int, error) {
+	if now := time.Now(); now.Sub(c.written) > writeTimeout/4 {
+		c.written = now
+		if err := c.SetWriteDeadline(now.Add(writeTimeout)); err != nil {
+			return 0, err
+		}
+	}
+	return c.TCPConn.Write(p)
 }
 
 // Read is that of net.Conn.

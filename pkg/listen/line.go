@@ -84,7 +84,7 @@ func (s *Server) take(all []*place) {
 	l.batch = l.batch[:0]
 	for _, p := range all {
 		s.LastID++
-		p.delivery.ID, p.delivery.Received = s.LastID, s.now()
+		p.delivery.ID = s.LastID
 		l.batch = append(l.batch, p.delivery)
 	}
 	defer clear(l.batch)

@@ -27,11 +27,9 @@ const (
 
 	maxHeader    = 64 << 10
 	readTimeout  = 30 * time.Second // header and body
-	writeTimeout = 60 * time.Second // of a body that may not fit into the system's buffers
+	writeTimeout = 60 * time.Second // of each part that is written, or a little less
 	idleTimeout  = 2 * time.Minute
 	drainTimeout = 5 * time.Second
-
-	smallBody = 4 << 10
 )
 
 // A Sink takes a delivery. It is called for one delivery at a time, in the
@@ -99,9 +97,10 @@ type Answer struct {
 	// Drop closes the connection instead of answering.
 	Drop bool
 
-	// Taken, when it is set, is called once the sinks have taken the
-	// delivery, and before it is answered.
-	Taken func(*webhook.Delivery)
+	// Taken, when it is set, is called once the delivery was recorded and the
+	// sinks have taken it, or with the error of that, and before it is
+	// answered.
+	Taken func(*webhook.Delivery, error)
 }
 
 // Serve answers requests on ln until ctx is done. Then it accepts no more,
@@ -109,7 +108,10 @@ type Answer struct {
 // end is an error. It closes ln.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	server := &http.Server{
-		Handler:        s,
+		Handler: s,
+
+		DisableGeneralOptionsHandler: true,
+
 		ReadTimeout:    readTimeout,
 		IdleTimeout:    idleTimeout,
 		MaxHeaderBytes: maxHeader,
@@ -192,6 +194,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	d := &webhook.Delivery{
 		RemoteAddr: r.RemoteAddr,
+		Received:   s.now(),
 		Method:     r.Method,
 		URL:        r.RequestURI,
 		Header:     r.Header,
@@ -208,13 +211,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if d.Status = answer.Status; answer.Drop {
 		d.Status = 0
 	}
-	if err = s.hand(d); err != nil {
+	err = s.hand(d)
+	if answer.Taken != nil {
+		answer.Taken(d, err)
+	}
+	if err != nil {
 		w.Header().Set("Retry-After", "10")
 		s.refuse(w, r, http.StatusServiceUnavailable, "not recorded")
 		return
-	}
-	if answer.Taken != nil {
-		answer.Taken(d)
 	}
 	s.answer(w, r, &answer)
 }
@@ -250,9 +254,6 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, a *Answer) {
 	}
 	if a.Drop {
 		panic(http.ErrAbortHandler)
-	}
-	if len(a.Body) > smallBody {
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout))
 	}
 	if len(a.Header) > 0 {
 		maps.Copy(w.Header(), a.Header)

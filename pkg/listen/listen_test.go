@@ -606,7 +606,11 @@ func TestDecide(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var taken atomic.Uint64
-			tt.answer.Taken = func(d *webhook.Delivery) { taken.Store(d.ID) }
+			tt.answer.Taken = func(d *webhook.Delivery, err error) {
+				if err == nil {
+					taken.Store(d.ID)
+				}
+			}
 			url, r := start(t, &listen.Server{Decide: func(_ context.Context, d *webhook.Delivery) listen.Answer {
 				if d.ID != 0 || string(d.Body) != "{}" {
 					t.Errorf("asked about %+v", d)

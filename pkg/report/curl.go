@@ -16,12 +16,16 @@ import (
 func Curl(d *webhook.Delivery) string {
 	var b strings.Builder
 	text := utf8.Valid(d.Body) && !slices.Contains(d.Body, 0)
-	if !text {
+	long := len(d.Body) > maxArgument
+	switch {
+	case !text:
 		b.WriteString("printf %s " + Quote(base64.StdEncoding.EncodeToString(d.Body)) + " | base64 -d | ")
+	case long: // printf is part of the shell, where there is no limit
+		b.WriteString("printf %s " + Quote(string(d.Body)) + " | ")
 	}
 	b.WriteString("curl -sS")
 	if d.Method != "" && (d.Method != http.MethodPost || len(d.Body) == 0) {
-		if d.Method == http.MethodHead {
+		if d.Method == http.MethodHead && len(d.Body) == 0 {
 			b.WriteString(" --head")
 		} else {
 			b.WriteString(" -X " + Quote(d.Method))
@@ -48,7 +52,7 @@ func Curl(d *webhook.Delivery) string {
 	}
 	switch {
 	case len(d.Body) == 0:
-	case text:
+	case text && !long:
 		// A body that begins with @ would be the name of a file.
 		b.WriteString(" \\\n  --data-raw " + Quote(string(d.Body)))
 	default:
@@ -56,6 +60,10 @@ func Curl(d *webhook.Delivery) string {
 	}
 	return b.String()
 }
+
+// maxArgument is the longest body that is an argument of a command, in bytes. Linux
+// takes 128 KiB.
+const maxArgument = 100_000
 
 // Quote quotes text for a POSIX shell.
 func Quote(text string) string {

@@ -5,7 +5,9 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -40,6 +42,7 @@ func TestCurl(t *testing.T) {
 		{"odd path", "POST", "/a/../b/[1-3]{x,y}//c%2fd", nil, []byte("x")},
 		{"header", "POST", "/", map[string][]string{"X-Two": {"1", "2"}, "X-Quote": {"it's \"$x\""}, "X-Empty": {""}}, []byte("{}")},
 		{"beyond ASCII", "POST", "/", map[string][]string{"X-A": {"é"}}, []byte("\"😀 \u202e\"")},
+		{"long", "POST", "/", nil, bytes.Repeat([]byte("it's \n"), 40_000)},
 		{"begins with a dash", "POST", "/", nil, []byte("--help")},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -52,8 +55,12 @@ func TestCurl(t *testing.T) {
 			}))
 			defer server.Close()
 			command := report.Curl(&webhook.Delivery{Method: tt.method, URL: server.URL + tt.path, Header: tt.header, Body: tt.body})
-			cmd := exec.CommandContext(t.Context(), "sh", "-c", command)
-			cmd.Dir = t.TempDir()
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, "command"), []byte(command), 0o600); err != nil { // an argument may be too long
+				t.Fatal(err)
+			}
+			cmd := exec.CommandContext(t.Context(), "sh", "command")
+			cmd.Dir = dir
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Fatalf("%s\n%v\n%s", command, err, out)
 			}
@@ -74,6 +81,7 @@ func TestSummary(t *testing.T) {
 		{"call", `{"event":"e","data":{"call_id":"c1","from":"+1","agent_id":null,"duration":42,"ok":true,"tags":["a"],"notes":""}}`, "+1  duration 42  ok true"},
 		{"no object within", `{"a":"b","n":1.5}`, "b  n 1.5"},
 		{"escapes", `{"data":{"a":"\u001b[2J\u202e"}}`, `\x1b[2J\u202e`},
+		{"beyond ASCII", `{"data":{"état":1}}`, "état 1"},
 		{"array", `[1]`, ""},
 		{"not JSON", `{`, ""},
 		{"empty", ``, ""},

@@ -68,7 +68,11 @@ func (s Style) Response(id uint64, o *deliver.Outcome) string {
 	} else if body := strings.Join(strings.Fields(string(o.Body)), " "); body != "" {
 		b.WriteString("  " + Excerpt([]byte(body), maxBodyExcerpt))
 	}
-	if text := Diagnosis(o); text != "" && (id == 0 || o.Class != deliver.Refused) { // who listens asks for no listener
+	text := Diagnosis(o)
+	if id != 0 {
+		text = ForwardDiagnosis(o)
+	}
+	if text != "" {
 		b.WriteString("\n    " + s.warn(text))
 	}
 	return b.String()
@@ -113,6 +117,18 @@ func Diagnosis(o *deliver.Outcome) string {
 		return "the handler failed: look at its log; JustCall would try again later"
 	}
 	return ""
+}
+
+// ForwardDiagnosis is [Diagnosis] for a delivery that was sent on by a listener.
+func ForwardDiagnosis(o *deliver.Outcome) string {
+	switch o.Class {
+	case deliver.Refused:
+		return "nothing listens there: is the handler running?"
+	case deliver.Timeout:
+		return "no whole answer in time: a handler should acknowledge first and work later (--forward-timeout waits longer)"
+	default:
+		return Diagnosis(o)
+	}
 }
 
 func orUnknown(s string) string {
@@ -162,12 +178,14 @@ func (s Sent) JSON() ([]byte, error) { return Marshal(s.value()) }
 // format of that version in which deliveries are written. Its id is that of the
 // delivery.
 func (s Sent) ForwardJSON(version int, id uint64) ([]byte, error) {
+	v := s.value()
+	v.Diagnosis = ForwardDiagnosis(&s.Outcome)
 	return Marshal(struct {
 		V    int    `json:"v"`
 		Kind string `json:"kind"`
 		ID   uint64 `json:"id"`
 		sentJSON
-	}{version, "forward", id, s.value()})
+	}{version, "forward", id, v})
 }
 
 // Verdict says in a few words what a payload was found to be.
@@ -239,7 +257,11 @@ const (
 
 // Probe writes the line of a request that asks only whether the URL is there.
 func (s Style) Probe(d *webhook.Delivery) string {
-	return fmt.Sprintf("%s  %s  %s", s.faint(d.Received.Format(clock)), Safe(d.Method), s.faint(Excerpt([]byte(d.URL), maxURL)+"  probe, answered with 200"))
+	answer := fmt.Sprintf("answered with %d", d.Status)
+	if d.Status == 0 {
+		answer = "dropped"
+	}
+	return fmt.Sprintf("%s  %s  %s", s.faint(d.Received.Format(clock)), Safe(d.Method), s.faint(Excerpt([]byte(d.URL), maxURL)+"  probe, "+answer))
 }
 
 // Body writes a body under the line of its delivery: JSON pretty and coloured,

@@ -100,7 +100,7 @@ func (s Style) jsonStyle() *pretty.Style {
 // terminal is escaped.
 func (s Style) JSON(doc []byte) []byte {
 	doc = bytes.TrimPrefix(doc, []byte("\ufeff"))
-	if depth(doc) > maxPrettyDepth {
+	if deepest, indent := shape(doc); deepest > maxPrettyDepth || indent > maxIndent+maxGrowth*len(doc) {
 		return []byte(Safe(string(doc)) + "\n")
 	}
 	out := pretty.PrettyOptions([]byte(SafeJSON(doc)), &pretty.Options{Width: defaultWidth, Indent: "  "})
@@ -110,12 +110,17 @@ func (s Style) JSON(doc []byte) []byte {
 	return out
 }
 
-// maxPrettyDepth bounds the indentation, which grows with the square of the
-// depth.
-const maxPrettyDepth = 64
+// What is indented: a document that would grow too much by it is shown as it came.
+const (
+	maxPrettyDepth = 64
+	maxGrowth      = 8       // times its length
+	maxIndent      = 1 << 16 // bytes
+)
 
-func depth(doc []byte) int {
-	deepest, level, inString := 0, 0, false
+// shape returns how deep a document is nested, and about how many bytes of
+// indentation it would get.
+func shape(doc []byte) (deepest, indent int) {
+	level, inString := 0, false
 	for i := 0; i < len(doc); i++ {
 		switch c := doc[i]; {
 		case inString && c == '\\':
@@ -126,11 +131,15 @@ func depth(doc []byte) int {
 		case c == '{' || c == '[':
 			level++
 			deepest = max(deepest, level)
+			indent += 2 * level
 		case c == '}' || c == ']':
 			level--
+			indent += 2 * level
+		case c == ',':
+			indent += 2 * level
 		}
 	}
-	return deepest
+	return deepest, indent
 }
 
 // Safe returns text that came from elsewhere with everything escaped that could

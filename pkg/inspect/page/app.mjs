@@ -606,6 +606,7 @@ function showServer() {
 
 async function openDelivery(id, { write = true } = {}) {
   const wasClosed = detail.id === 0;
+  if (id !== detail.id) $("edit-dialog").close(); // what is edited there is of another delivery
   detail.id = id;
   detail.data = null;
   view.current = id;
