@@ -64,6 +64,12 @@ func Headers(secret, webhookURL, event string, now time.Time) map[string]string 
 	}
 }
 
+// IsHeader reports whether a header field, in canonical form, is one of the
+// signature.
+func IsHeader(name string) bool {
+	return name == HeaderSignature || name == HeaderVersion || name == HeaderTimestamp
+}
+
 // EncodeURIComponent is the function of that name in ECMAScript: it leaves
 // A-Z a-z 0-9 - _ . ! ~ * ' ( ) and writes every other byte as %XX in upper
 // case. The escapes of package net/url differ from it.
