@@ -18,7 +18,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/jc-webhooks/jc-webhooks/pkg/capture"
-	"github.com/jc-webhooks/jc-webhooks/pkg/deliver"
 	"github.com/jc-webhooks/jc-webhooks/pkg/report"
 	"github.com/jc-webhooks/jc-webhooks/pkg/validate"
 	"github.com/jc-webhooks/jc-webhooks/pkg/webhook"
@@ -158,15 +157,12 @@ func (s *selection) wants(d *webhook.Delivery, event string) bool {
 type replayer struct {
 	app     *app
 	options replayOptions
-	target  *url.URL
-	header  map[string][]string
+	sender  *sender
 	change  changes
 	choice  selection
 	catalog *webhook.Catalog
 	checker *validate.Checker
-	client  *deliver.Client
 
-	progress            *progress
 	last                *webhook.Delivery // as it was recorded
 	first               time.Time         // when the first delivery was received
 	started             time.Time         // when it was sent again
@@ -179,12 +175,12 @@ func (a *app) replay(ctx context.Context, names []string, o replayOptions) error
 		return usage("`jc-webhooks listen --record capture.ndjson` makes one", "no capture named")
 	}
 	r := &replayer{app: a, options: o}
-	r.progress = a.progress(r.far)
-	defer r.progress.clear()
 	var err error
-	if r.target, r.header, r.client, err = o.delivery.prepare(); err != nil {
+	if r.sender, err = a.sender(&o.delivery); err != nil {
 		return err
 	}
+	r.sender.progress = a.progress(r.far)
+	defer r.sender.progress.clear()
 	if r.choice, err = a.parseSelection(&o); err != nil {
 		return err
 	}
@@ -208,7 +204,7 @@ func (a *app) replay(ctx context.Context, names []string, o replayOptions) error
 // end sums up and says what the exit code is.
 func (r *replayer) end() error {
 	a := r.app
-	r.progress.clear()
+	r.sender.progress.clear()
 	switch {
 	case r.sent == 0 && r.unusable == 0:
 		return usage("`jc-webhooks validate` shows what is in it", "no delivery to replay")
@@ -216,7 +212,7 @@ func (r *replayer) end() error {
 		a.complain(errors.New("--set matched no delivery: all were sent unchanged"), "--set-new adds a field that an event does not have")
 		return errTold
 	}
-	if !r.options.delivery.dryRun {
+	if !r.sender.prints() {
 		line := fmt.Sprintf("%s replayed, %d acknowledged", report.Count(r.sent, "delivery"), r.sent-r.bad)
 		if r.sent != 1 {
 			line = fmt.Sprintf("%d deliveries replayed, %d acknowledged", r.sent, r.sent-r.bad)
@@ -276,7 +272,7 @@ func (r *replayer) capture(ctx context.Context, name string) error {
 }
 
 func (r *replayer) say(name string, err error) {
-	r.progress.clear()
+	r.sender.progress.clear()
 	r.app.complain(fmt.Errorf("capture %s: %w", fileLabel(name), err), "")
 }
 
@@ -309,24 +305,17 @@ func (r *replayer) one(ctx context.Context, recorded *webhook.Delivery) error {
 	}
 	d := &webhook.Delivery{URL: r.url(recorded), Header: r.headers(recorded), Body: e.body}
 	r.sent++
-	if r.options.delivery.dryRun {
-		return r.app.printRequest(ctx, r.client, d)
-	}
-	if err := r.pace(ctx, recorded); err != nil {
-		return err
-	}
 	r.last = recorded
-	sent, err := r.app.sendOne(ctx, r.client, d, e.name, r.options.delivery.asJSON, r.progress)
-	if err != nil {
-		return err
+	if !r.sender.prints() {
+		if err := r.pace(ctx, recorded); err != nil {
+			return err
+		}
 	}
-	if sent.Outcome.Class == deliver.Canceled {
-		return context.Canceled
-	}
-	if !sent.Outcome.OK() {
+	ok, err := r.sender.send(ctx, parcel{e.name, eventType(r.checker, &e), d})
+	if err == nil && !ok {
 		r.bad++
 	}
-	return nil
+	return err
 }
 
 // far says how far the replay is.
@@ -370,7 +359,7 @@ func (r *replayer) pace(ctx context.Context, d *webhook.Delivery) error {
 
 // url returns where the delivery goes.
 func (r *replayer) url(d *webhook.Delivery) string {
-	u := *r.target
+	u := *r.sender.target
 	if recorded, err := url.ParseRequestURI(d.URL); err == nil && u.Path == "/" && u.RawQuery == "" {
 		u.Path, u.RawPath, u.RawQuery = recorded.Path, recorded.RawPath, recorded.RawQuery
 	}
@@ -382,6 +371,6 @@ func (r *replayer) url(d *webhook.Delivery) string {
 func (r *replayer) headers(d *webhook.Delivery) map[string][]string {
 	h := replayable(d).Header
 	delete(h, "Accept-Encoding") // the answer is read by people
-	maps.Copy(h, r.header)
+	maps.Copy(h, r.sender.header)
 	return h
 }

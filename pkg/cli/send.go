@@ -11,7 +11,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -28,40 +27,6 @@ type sendOptions struct {
 	file     string
 	changes  changeOptions
 	delivery deliveryOptions
-}
-
-// deliveryOptions are what the flags fill that say how deliveries are made.
-type deliveryOptions struct {
-	to      string
-	header  []string
-	timeout time.Duration
-	dryRun  bool
-	asJSON  bool
-}
-
-// deliveryFlags defines these flags; headerHelp says what --header does.
-func deliveryFlags(cmd *cobra.Command, o *deliveryOptions, headerHelp string) {
-	f := cmd.Flags()
-	f.StringVar(&o.to, "to", defaultURL, "`URL` of the handler; 3000 and localhost:3000/hooks will do")
-	f.StringArrayVar(&o.header, "header", nil, headerHelp+", as `\"Name: value\"` (repeatable)")
-	f.DurationVar(&o.timeout, "timeout", deliver.DefaultTimeout, "how long one delivery may take")
-	f.BoolVar(&o.dryRun, "dry-run", false, "print the requests and send nothing")
-	f.BoolVar(&o.asJSON, "json", false, "write one JSON object per delivery")
-	cmd.MarkFlagsMutuallyExclusive("dry-run", "json")
-}
-
-// prepare reads the flags: where deliveries go, with which headers, and by whom.
-func (o *deliveryOptions) prepare() (target *url.URL, header map[string][]string, client *deliver.Client, err error) {
-	if target, err = deliver.ParseURL(o.to); err != nil {
-		return nil, nil, nil, usage("a URL looks like http://127.0.0.1:3000/hooks, or 3000 for short", "%w", err)
-	}
-	if header, err = headers(o.header); err != nil {
-		return nil, nil, nil, err
-	}
-	if o.timeout <= 0 {
-		return nil, nil, nil, usage("a time looks like 500ms or 10s", "the timeout %v is not above 0", o.timeout)
-	}
-	return target, header, deliver.NewClient(deliver.Options{Timeout: o.timeout, UserAgent: userAgent()}), nil
 }
 
 // changeOptions are what the flags fill that change payloads.
@@ -121,7 +86,7 @@ type event struct {
 }
 
 func (a *app) send(ctx context.Context, names []string, o sendOptions) error {
-	target, header, client, err := o.delivery.prepare()
+	s, err := a.sender(&o.delivery)
 	if err != nil {
 		return err
 	}
@@ -131,23 +96,13 @@ func (a *app) send(ctx context.Context, names []string, o sendOptions) error {
 	}
 	bad := false
 	for _, e := range events {
-		d := &webhook.Delivery{URL: target.String(), Header: header, Body: e.body}
-		if o.delivery.dryRun {
-			if err := a.printRequest(ctx, client, d); err != nil {
-				return err
-			}
-			continue
-		}
-		sent, err := a.sendOne(ctx, client, d, e.name, o.delivery.asJSON, nil)
+		ok, err := s.send(ctx, parcel{e.name, eventType(checker, &e), &webhook.Delivery{URL: s.target.String(), Header: s.header, Body: e.body}})
 		if err != nil {
 			return err
 		}
-		if sent.Outcome.Class == deliver.Canceled {
-			return context.Canceled
-		}
-		bad = bad || !sent.Outcome.OK()
+		bad = bad || !ok
 	}
-	if len(o.changes.set)+len(o.changes.setString) > 0 {
+	if len(o.changes.set)+len(o.changes.setString) > 0 && !s.prints() {
 		a.warnInvalid(checker, events)
 	}
 	if bad {
@@ -156,27 +111,13 @@ func (a *app) send(ctx context.Context, names []string, o sendOptions) error {
 	return nil
 }
 
-// sendOne makes one delivery and prints both its lines, above the progress where
-// there is one.
-func (a *app) sendOne(ctx context.Context, client *deliver.Client, d *webhook.Delivery, name string, asJSON bool, p *progress) (report.Sent, error) {
-	sent := report.Sent{Event: name, URL: redacted(d.URL), Bytes: len(d.Body)}
-	if !asJSON {
-		p.makeWay()
-		fmt.Fprintln(a.stdout, a.out.Request(0, name, sent.URL, len(d.Body)))
+// eventType is the event type that a payload names, as it is signed.
+func eventType(checker *validate.Checker, e *event) string {
+	r := checker.Check(e.body)
+	if e.typ != nil && r.Event == e.typ.Name {
+		return e.typ.Value
 	}
-	p.update()
-	sent.Outcome = client.Do(ctx, d)
-	p.makeWay()
-	defer p.update()
-	if !asJSON {
-		fmt.Fprintln(a.stdout, a.out.Response(0, &sent.Outcome))
-		return sent, nil
-	}
-	text, err := sent.JSON()
-	if err == nil {
-		_, err = a.stdout.Write(append(text, '\n'))
-	}
-	return sent, err
+	return r.Event
 }
 
 // redacted returns a URL without the password that may be in it.

@@ -25,6 +25,9 @@ type Sent struct {
 	URL     string // without a password
 	Bytes   int    // of the body
 	Outcome deliver.Outcome
+
+	Attempt int           // from 1, where there may be several
+	Retry   time.Duration // until the next attempt; 0 when there is none
 }
 
 // Request writes the line of a delivery that is about to be made. Its id is that
@@ -143,6 +146,8 @@ type sentJSON struct {
 	Event     string  `json:"event"`
 	URL       string  `json:"url"`
 	Bytes     int     `json:"bytes"`
+	Attempt   int     `json:"attempt,omitempty"`
+	RetryMS   float64 `json:"retry_in_ms,omitempty"`
 	OK        bool    `json:"ok"`
 	Outcome   string  `json:"outcome"`
 	Status    int     `json:"status,omitempty"`
@@ -156,7 +161,7 @@ type sentJSON struct {
 func (s *Sent) value() sentJSON {
 	o := &s.Outcome
 	v := sentJSON{
-		Event: s.Event, URL: s.URL, Bytes: s.Bytes, OK: o.OK(), Outcome: string(o.Class), Status: o.Status,
+		Event: s.Event, URL: s.URL, Bytes: s.Bytes, Attempt: s.Attempt, RetryMS: Milliseconds(s.Retry), OK: o.OK(), Outcome: string(o.Class), Status: o.Status,
 		LatencyMS: Milliseconds(o.Latency), Location: o.Location, Body: string(o.Body[:min(len(o.Body), deliver.MaxResponse)]), Diagnosis: Diagnosis(o),
 	}
 	if o.Err != nil {
