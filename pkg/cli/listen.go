@@ -95,7 +95,10 @@ and are counted. A second one ends it at once.`,
 		f.BoolVar(&o.capture.Sync, "fsync", false, "answer only when the disk has the record")
 		f.Var(&o.rotate, "rotate", "begin a new file when the capture has this `size`, such as 100MB")
 	})
-	flagGroup(cmd, "Verifying signatures", func() { verifyFlags(cmd, &o.verify) })
+	flagGroup(cmd, "Verifying signatures", func() {
+		verifyFlags(cmd, &o.verify)
+		f.BoolVar(&o.verify.enforce, "enforce-signature", false, "answer 401 when the signature is not valid")
+	})
 	flagGroup(cmd, "Forwarding", func() { forwardFlags(cmd, &o.forward) })
 	flagGroup(cmd, "Rehearsing failure", func() { rehearseFlags(cmd, &o.rehearse) })
 	flagGroup(cmd, "In CI", func() {

@@ -127,7 +127,8 @@ a handler, see what arrives, and let CI judge captured payloads.`,
 			return cmd.Help()
 		},
 	})
-	root.AddCommand(a.demoCommand(), a.eventsCommand(), a.sendCommand(), a.listenCommand(), a.validateCommand(), a.replayCommand())
+	root.AddCommand(a.demoCommand(), a.eventsCommand(), a.sendCommand(), a.listenCommand(), a.validateCommand(), a.replayCommand(),
+		a.scenariosCommand(), a.signCommand(), a.verifyCommand())
 	return root
 }
 
@@ -252,11 +253,14 @@ type dirFS struct {
 
 func (d dirFS) String() string { return d.name }
 
+// eventsDir is a folder of --events-dir.
+func eventsDir(name string) fs.FS { return dirFS{os.DirFS(name), filepath.ToSlash(name)} }
+
 // catalog loads the bundled event types and those of --events-dir.
 func (a *app) catalog() (*webhook.Catalog, error) {
 	folders := []fs.FS{fixtures.FS}
 	for _, name := range a.eventsDirs {
-		folder := dirFS{os.DirFS(name), filepath.ToSlash(name)}
+		folder := eventsDir(name)
 		own, err := webhook.LoadCatalog(folder)
 		if err == nil {
 			err = validate.CheckCatalog(own)

@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -25,6 +26,7 @@ import (
 type sendOptions struct {
 	all      bool
 	file     string
+	order    orderOptions
 	changes  changeOptions
 	delivery deliveryOptions
 }
@@ -62,16 +64,22 @@ Redirects are reported and not followed.`, defaultURL),
 		Example: examples(`  jc-webhooks send {2}
   jc-webhooks send {1} {2} --fresh --to localhost:3000/hooks
   jc-webhooks send {2} --set data.duration=42 --set data.agent_id=null
-  jc-webhooks send --file payload.json --to 3000`),
+  jc-webhooks send --file payload.json --to 3000
+  jc-webhooks send --scenario missed-call --speed 10x --to 3000
+  jc-webhooks send --all --retries developer --retry-speed 60x --to 3000`),
 		ValidArgsFunction: a.completeEvents,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			o.order.seeded = cmd.Flags().Changed("seed")
 			return a.send(cmd.Context(), args, o)
 		},
 	}
 	f := cmd.Flags()
-	f.BoolVar(&o.all, "all", false, "send every event type")
-	f.StringVar(&o.file, "file", "", "send the payload in this `file`, or - for standard input, as it is")
-	a.changeFlags(cmd, &o.changes)
+	flagGroup(cmd, "What is sent", func() {
+		f.BoolVar(&o.all, "all", false, "send every event type")
+		f.StringVar(&o.file, "file", "", "send the payload in this `file`, or - for standard input, as it is")
+		a.changeFlags(cmd, &o.changes)
+	})
+	flagGroup(cmd, "Scenarios and order", func() { a.orderFlags(cmd, &o.order) })
 	deliveryFlags(cmd, &o.delivery, "add a header")
 	must(cmd.MarkFlagFilename("file", "json"))
 	return cmd
@@ -83,6 +91,7 @@ type event struct {
 	typ    *webhook.Type // nil where the catalog does not have it
 	fields []schema.Field
 	body   []byte
+	at     time.Duration // from the beginning of its scenario
 }
 
 func (a *app) send(ctx context.Context, names []string, o sendOptions) error {
@@ -95,7 +104,13 @@ func (a *app) send(ctx context.Context, names []string, o sendOptions) error {
 		return err
 	}
 	bad := false
-	for _, e := range events {
+	begin := time.Now()
+	for _, e := range a.arrange(events, &o.order) {
+		if !s.prints() {
+			if err := o.order.due(ctx, begin, &e); err != nil {
+				return err
+			}
+		}
 		ok, err := s.send(ctx, parcel{e.name, eventType(checker, &e), &webhook.Delivery{URL: s.target.String(), Header: s.header, Body: e.body}})
 		if err != nil {
 			return err
@@ -178,6 +193,16 @@ func (a *app) eventsToSend(names []string, o sendOptions) ([]event, *validate.Ch
 	}
 	var types []*webhook.Type
 	switch given := len(names) > 0; {
+	case o.order.scenario != "" && (given || o.all || o.file != ""):
+		return nil, nil, usage("send them in two calls", "--scenario sends the events of a scenario, and no others")
+	case o.order.scenario != "":
+		planned, planErr := a.scenarioEvents(c, o.order.scenario, a.env.Now())
+		if planErr != nil {
+			return nil, nil, planErr
+		}
+		return a.changed(planned, checker, &o)
+	case o.order.speed != 1:
+		return nil, nil, usage("name one with --scenario", "--speed is about a scenario, and there is none")
 	case o.all && given:
 		return nil, nil, usage("", "--all sends every event type: leave out %s", strings.Join(names, " "))
 	case o.file != "" && (given || o.all):
@@ -207,6 +232,11 @@ func (a *app) eventsToSend(names []string, o sendOptions) ([]event, *validate.Ch
 		}
 		events = append(events, e)
 	}
+	return a.changed(events, checker, &o)
+}
+
+// changed makes the changes to events that the flags ask for.
+func (a *app) changed(events []event, checker *validate.Checker, o *sendOptions) ([]event, *validate.Checker, error) {
 	change, err := a.parseChanges(&o.changes)
 	if err != nil || change.none() {
 		return events, checker, err
@@ -323,17 +353,29 @@ func fileLabel(path string) string {
 	return path
 }
 
-// readFile reads a payload, or standard input for "-".
-func (a *app) readFile(name string) ([]byte, error) {
-	src := a.env.Stdin
-	if name != validate.Stdin {
-		f, err := os.Open(name) //nolint:gosec // to read the file that the user names is the point
-		if err != nil {
-			return nil, usage("", "open %s: %w", name, report.Cause(err))
-		}
-		defer f.Close() //nolint:errcheck // it was only read
-		src = f
+// open opens a file, or standard input for "-".
+func (a *app) open(name string) (src io.Reader, closeFile func(), err error) {
+	if name == validate.Stdin {
+		return a.env.Stdin, func() {}, nil
 	}
+	f, err := os.Open(name) //nolint:gosec // to read the file that the user names is the point
+	if err != nil {
+		return nil, nil, usage("", "open %s: %w", name, report.Cause(err))
+	}
+	return f, func() { _ = f.Close() }, nil // it was only read
+}
+
+// readFile reads a payload.
+func (a *app) readFile(name string) ([]byte, error) {
+	src, closeFile, err := a.open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer closeFile()
+	return readPayload(name, src)
+}
+
+func readPayload(name string, src io.Reader) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(src, maxFile+1))
 	switch {
 	case err != nil:

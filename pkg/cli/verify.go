@@ -34,7 +34,6 @@ func verifyFlags(cmd *cobra.Command, o *verifyOptions) {
 	f.StringVar(&o.secretFile, "secret-file", "", "verify signatures with the API secret in this `file`; or set\n"+secretVariable+". With the API key in "+keyVariable+",\na signature that was made with the key is found out")
 	f.StringVar(&o.url, "url", "", "the `URL` that is registered with JustCall, exactly: it is part of what is signed")
 	f.DurationVar(&o.tolerance, "tolerance", signature.DefaultTolerance, "how old a signature may be; -1s for any age")
-	f.BoolVar(&o.enforce, "enforce-signature", false, "answer 401 when the signature is not valid")
 }
 
 // secret returns the API secret from the file, or from the environment when there

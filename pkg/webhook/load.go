@@ -18,7 +18,7 @@ const (
 )
 
 // reserved are the subfolders that hold something other than event types.
-var reserved = []string{"scenarios"}
+var reserved = []string{scenarioFolder}
 
 // A LoadError is a fault in a folder of event types.
 type LoadError struct {
@@ -91,17 +91,18 @@ func loadFolder(fsys fs.FS) ([]*Type, error) {
 			continue
 		}
 		// A subfolder is a family only if there is a schema in it.
-		schemas, err := fs.Glob(fsys, e.Name()+"/*"+schemaExt)
-		if err != nil || len(schemas) == 0 {
+		schemas, globErr := fs.Glob(fsys, e.Name()+"/*"+schemaExt)
+		if globErr != nil || len(schemas) == 0 {
 			continue
 		}
-		family, err := loadFamily(fsys, e.Name(), label)
-		if err != nil {
-			return nil, err
+		family, familyErr := loadFamily(fsys, e.Name(), label)
+		if familyErr != nil {
+			return nil, familyErr
 		}
 		types = append(types, family...)
 	}
-	if len(types) == 0 {
+	scenarios, err := fs.Glob(fsys, scenarioFolder+"/*.json")
+	if len(types) == 0 && (err != nil || len(scenarios) == 0) {
 		return nil, &LoadError{File: label("."), Err: fmt.Errorf("no event types in this folder (want pairs NAME%s and NAME%s)", sampleExt, schemaExt)}
 	}
 	return types, nil
