@@ -177,7 +177,7 @@ func (c *Client) Do(ctx context.Context, d *webhook.Delivery) Outcome {
 	}
 	o.Latency = time.Since(begin)
 	if err != nil {
-		o.Class, o.Err = classify(err), cause(err)
+		o.Class, o.Err = Classify(err), cause(err)
 		return o
 	}
 	switch o.Status / 100 {
@@ -199,7 +199,9 @@ func cause(err error) error {
 	return err
 }
 
-func classify(err error) Class {
+// Classify returns the class of an error because of which there was no whole
+// response: one of dialling, of the TLS handshake, of writing or of reading.
+func Classify(err error) Class {
 	var (
 		dns       *net.DNSError
 		record    tls.RecordHeaderError
