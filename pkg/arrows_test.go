@@ -26,6 +26,7 @@ var arrows = map[string]arrow{
 	"pkg/validate":  {project: []string{"pkg/webhook", "pkg/schema"}},
 	"pkg/capture":   {project: []string{"pkg/webhook"}},
 	"pkg/deliver":   {project: []string{"pkg/webhook", "pkg/signature"}},
+	"pkg/load":      {project: []string{"pkg/deliver"}, outside: true},
 	"pkg/listen":    {project: []string{"pkg/webhook"}},
 	"pkg/inspect":   {project: []string{"pkg/webhook"}, outside: true},
 	"pkg/report":    {project: []string{"pkg/webhook", "pkg/schema", "pkg/validate", "pkg/deliver", "pkg/signature"}, outside: true},
