@@ -695,6 +695,14 @@ func ExampleRun() {
 		panic(err)
 	}
 	fmt.Println(summary.Sent, "sent,", summary.OK, "acknowledged,", summary.Dropped, "dropped")
+
+	gate, err := load.ParseGate("errors>1%")
+	if err != nil {
+		panic(err)
+	}
+	failed, got := gate.Failed(summary)
+	fmt.Println(gate, failed, got)
 	// Output:
 	// 100 sent, 100 acknowledged, 0 dropped
+	// errors>1% false 0.00%
 }
