@@ -27,6 +27,7 @@ type sendOptions struct {
 	all      bool
 	file     string
 	order    orderOptions
+	load     loadOptions
 	changes  changeOptions
 	delivery deliveryOptions
 }
@@ -66,10 +67,12 @@ Redirects are reported and not followed.`, defaultURL),
   jc-webhooks send {2} --set data.duration=42 --set data.agent_id=null
   jc-webhooks send --file payload.json --to 3000
   jc-webhooks send --scenario missed-call --speed 10x --to 3000
-  jc-webhooks send --all --retries developer --retry-speed 60x --to 3000`),
+  jc-webhooks send --all --retries developer --retry-speed 60x --to 3000
+  jc-webhooks send {2}=5 {1} --rate 500/s --duration 30s --fail-if 'p99>200ms' --to 3000`),
 		ValidArgsFunction: a.completeEvents,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.order.seeded = cmd.Flags().Changed("seed")
+			o.load.on = slices.ContainsFunc(loadSwitches, cmd.Flags().Changed)
 			return a.send(cmd.Context(), args, o)
 		},
 	}
@@ -80,6 +83,7 @@ Redirects are reported and not followed.`, defaultURL),
 		a.changeFlags(cmd, &o.changes)
 	})
 	flagGroup(cmd, "Scenarios and order", func() { a.orderFlags(cmd, &o.order) })
+	flagGroup(cmd, "Load", func() { loadFlags(cmd, &o.load) })
 	deliveryFlags(cmd, &o.delivery, "add a header")
 	must(cmd.MarkFlagFilename("file", "json"))
 	return cmd
@@ -99,9 +103,19 @@ func (a *app) send(ctx context.Context, names []string, o sendOptions) error {
 	if err != nil {
 		return err
 	}
+	names, weights, err := o.load.mix(names)
+	if err != nil {
+		return err
+	}
 	events, checker, err := a.eventsToSend(names, o)
 	if err != nil {
 		return err
+	}
+	if o.load.on {
+		for len(weights) < len(events) { // with --all or --file
+			weights = append(weights, 1)
+		}
+		return a.load(ctx, s, checker, events, weights, &o)
 	}
 	bad := false
 	begin := time.Now()

@@ -1,0 +1,123 @@
+package cli
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jc-webhooks/jc-webhooks/pkg/deliver"
+	"github.com/jc-webhooks/jc-webhooks/pkg/load"
+	"github.com/jc-webhooks/jc-webhooks/pkg/report"
+	"github.com/jc-webhooks/jc-webhooks/pkg/webhook"
+)
+
+// An engineTarget is a request as vegeta reads it, with -format=json.
+type engineTarget struct {
+	Method string              `json:"method"`
+	URL    string              `json:"url"`
+	Body   []byte              `json:"body"`
+	Header map[string][]string `json:"header"`
+}
+
+// engineTargets are the requests of one round: each event as often as it weighs.
+func (m *mixture) engineTargets() []engineTarget {
+	var all []engineTarget
+	for i, t := range m.templates {
+		signed := m.sender.sign(parcel{t.event, t.event, &webhook.Delivery{URL: m.sender.target.String(), Header: m.sender.header}})
+		header := maps.Clone(signed.Header)
+		if header == nil {
+			header = map[string][]string{}
+		}
+		if header["Content-Type"] == nil {
+			header["Content-Type"] = []string{"application/json"}
+		}
+		for range m.weights[i] {
+			m.workers = make([]mixer, 1)
+			one := mixture{sender: m.sender, templates: []*template{t}, weights: []int{1}, total: 1, workers: m.workers}
+			all = append(all, engineTarget{http.MethodPost, signed.URL, one.next(0).Body, header})
+		}
+	}
+	return all
+}
+
+// print writes the requests for another engine.
+func (m *mixture) print(o *sendOptions) error {
+	a := m.sender.app
+	targets := m.engineTargets()
+	if m.sender.secret != "" {
+		a.say("%s the signatures are of now: a handler that checks their age refuses them in some minutes", a.err.Note("note:"))
+	}
+	if o.load.printFor == "vegeta" {
+		for _, t := range targets {
+			text, err := report.Marshal(t)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(a.stdout, "%s\n", text)
+		}
+		return nil
+	}
+	script, err := k6Script(targets, &o.load)
+	if err != nil {
+		return err
+	}
+	_, err = a.stdout.Write([]byte(script))
+	return err
+}
+
+// k6Script is a script that makes the requests in turn.
+func k6Script(targets []engineTarget, o *loadOptions) (string, error) {
+	type target struct {
+		URL    string            `json:"url"`
+		Body   string            `json:"body"`
+		Header map[string]string `json:"headers"`
+	}
+	var list []target
+	for _, t := range targets {
+		header := map[string]string{}
+		for name, values := range t.Header {
+			header[name] = strings.Join(values, ", ") // k6 knows one value per name
+		}
+		list = append(list, target{t.URL, string(t.Body), header})
+	}
+	text, err := report.Marshal(list)
+	if err != nil {
+		return "", err
+	}
+	duration := o.duration
+	if duration == 0 {
+		duration = defaultLoad
+	}
+	connections := o.concurrency
+	if connections == 0 {
+		connections = load.DefaultConcurrency
+	}
+	var options string
+	switch {
+	case o.rate > 0:
+		// k6 counts whole requests: in a minute there are enough of them.
+		options = fmt.Sprintf(`executor: "constant-arrival-rate", rate: %d, timeUnit: "1m", duration: %q, preAllocatedVUs: %d, maxVUs: %d`,
+			int64(float64(o.rate)*time.Minute.Seconds()+0.5), duration, connections, 10*connections)
+	case o.count > 0:
+		options = fmt.Sprintf(`executor: "shared-iterations", vus: %d, iterations: %d`, min(connections, o.count), o.count)
+	default:
+		options = fmt.Sprintf(`executor: "constant-vus", vus: %d, duration: %q`, connections, duration)
+	}
+	return `import http from "k6/http";
+import { check } from "k6";
+import { scenario } from "k6/execution";
+
+export const options = { scenarios: { webhooks: { ` + options + ` } } };
+
+const targets = ` + string(text) + `;
+
+export default function () {
+  const t = targets[scenario.iterationInTest % targets.length];
+  const response = http.post(t.url, t.body, { headers: t.headers, redirects: 0, timeout: "` + strconv.Itoa(int(deliver.DefaultTimeout/time.Second)) + `s" });
+  check(response, { "acknowledged with 2xx": (r) => r.status >= 200 && r.status < 300 });
+}
+`, nil
+}
