@@ -197,8 +197,7 @@ func loadPlan(o *load.Options) string {
 		plan = strconv.FormatFloat(o.Rate, 'f', -1, 64) + "/s"
 	}
 	if o.Count > 0 {
-		plan += ", " + report.Count(o.Count, "delivery")
-		plan = strings.Replace(plan, "deliverys", "deliveries", 1)
+		plan += ", " + report.Deliveries(o.Count)
 	}
 	if o.Duration > 0 {
 		plan += ", for " + report.Duration(o.Duration)

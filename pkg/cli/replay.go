@@ -213,11 +213,7 @@ func (r *replayer) end() error {
 		return errTold
 	}
 	if !r.sender.prints() {
-		line := fmt.Sprintf("%s replayed, %d acknowledged", report.Count(r.sent, "delivery"), r.sent-r.bad)
-		if r.sent != 1 {
-			line = fmt.Sprintf("%d deliveries replayed, %d acknowledged", r.sent, r.sent-r.bad)
-		}
-		a.say("%s", line)
+		a.say("%s replayed, %d acknowledged", report.Deliveries(r.sent), r.sent-r.bad)
 	}
 	switch {
 	case r.unusable > 0:

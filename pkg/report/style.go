@@ -253,6 +253,14 @@ func Count(n int, what string) string {
 	return number(n) + " " + what + "s"
 }
 
+// Deliveries writes a number of deliveries.
+func Deliveries(n int) string {
+	if n == 1 {
+		return "1 delivery"
+	}
+	return number(n) + " deliveries"
+}
+
 // number writes n with a comma between thousands.
 func number(n int) string {
 	digits := strconv.Itoa(n)
