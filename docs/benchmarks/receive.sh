@@ -19,10 +19,10 @@ listen() { # NAME FLAG...: a fresh listener for each round, so that none pays fo
 	until [[ -s $dir/ready ]]; do sleep 0.05; done
 	printf '%-18s %s  peak %s kB\n' "$name" "$(load "$(cat "$dir/ready")")" "$(awk '/VmHWM/ {print $2}' "/proc/$pid/status")"
 	kill -INT "$pid" && wait "$pid"
-	rm -f "$dir/capture.ndjson" && sync
+	rm -f "$dir/capture.ndjson" && sync && sleep 1
 }
 "$dir/bare" 127.0.0.1:19000 &
-sleep 0.5
+sleep 1
 for ((i = 0; i < rounds; i++)); do
 	printf '%-18s %s\n' bare "$(load http://127.0.0.1:19000/)"
 	listen '--json' --json

@@ -13,6 +13,7 @@ import (
 	"math/bits"
 	"slices"
 	"strconv"
+	"time"
 	"unicode/utf8"
 
 	"github.com/jc-webhooks/jc-webhooks/pkg/webhook"
@@ -58,7 +59,7 @@ func Append(dst []byte, d *webhook.Delivery, fields []byte) []byte {
 	dst = append(dst, `,"kind":"`+KindDelivery+`","id":`...)
 	dst = strconv.AppendUint(dst, d.ID, 10)
 	dst = append(dst, `,"received":"`...)
-	dst = d.Received.UTC().AppendFormat(dst, TimeFormat)
+	dst = appendTime(dst, d.Received.UTC())
 	dst = append(dst, `","remote":`...)
 	dst = appendString(dst, d.RemoteAddr)
 	dst = append(dst, `,"method":`...)
@@ -96,6 +97,34 @@ func Append(dst []byte, d *webhook.Delivery, fields []byte) []byte {
 		dst = append(base64.StdEncoding.AppendEncode(dst, d.Body), '"')
 	}
 	return append(dst, '}', '\n')
+}
+
+// appendTime appends a time in [TimeFormat].
+func appendTime(dst []byte, t time.Time) []byte {
+	year, month, day := t.Date()
+	const last = 9999 // that four digits can tell
+	if year < 0 || year > last {
+		return t.AppendFormat(dst, TimeFormat)
+	}
+	hour, minute, second := t.Clock()
+	dst = appendDigits(dst, year, 4)
+	dst = appendDigits(append(dst, '-'), int(month), 2)
+	dst = appendDigits(append(dst, '-'), day, 2)
+	dst = appendDigits(append(dst, 'T'), hour, 2)
+	dst = appendDigits(append(dst, ':'), minute, 2)
+	dst = appendDigits(append(dst, ':'), second, 2)
+	dst = appendDigits(append(dst, '.'), t.Nanosecond()/int(time.Microsecond), 6)
+	return append(dst, 'Z')
+}
+
+// appendDigits appends n in so many digits.
+func appendDigits(dst []byte, n, digits int) []byte {
+	dst = append(dst, "000000"[:digits]...)
+	for i := len(dst) - 1; n > 0; i-- {
+		dst[i] = byte('0' + n%10)
+		n /= 10
+	}
+	return dst
 }
 
 // escapes are what stands in a JSON string for the bytes that cannot stand there

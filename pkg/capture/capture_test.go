@@ -136,6 +136,19 @@ func TestAppend(t *testing.T) {
 	}
 }
 
+// Times are written as the format says, whatever they are.
+func TestAppendTime(t *testing.T) {
+	for _, at := range []time.Time{
+		time.Unix(0, 0), time.Unix(1, 999), time.Date(2026, 12, 31, 23, 59, 59, 999_999_999, time.UTC), time.Date(1, 1, 1, 0, 0, 0, 1000, time.UTC),
+		time.Date(9999, 2, 3, 4, 5, 6, 7_008_000, time.FixedZone("", -3600)), time.Date(12345, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(-5, 1, 1, 0, 0, 0, 0, time.UTC), {},
+	} {
+		line := capture.Append(nil, &webhook.Delivery{Received: at}, nil)
+		if want := `"received":"` + at.UTC().Format(capture.TimeFormat) + `"`; !bytes.Contains(line, []byte(want)) {
+			t.Errorf("%s has not %s", line, want)
+		}
+	}
+}
+
 func TestAppendFails(t *testing.T) {
 	if _, err := capture.AppendFields(nil, capture.Field{Name: "verdict", Value: func() {}}); err == nil || !strings.Contains(err.Error(), "verdict") {
 		t.Errorf("got %v, want an error that names the field", err)

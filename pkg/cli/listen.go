@@ -265,7 +265,7 @@ func address(ln net.Listener) string { return "http://" + ln.Addr().String() + "
 // under load, collecting it would take a good part of the processors. It returns
 // what undoes that.
 func tuneCollector() func() {
-	const percent = 400
+	const percent = 800
 	before := debug.SetGCPercent(percent)
 	if before != 100 { // somebody has set GOGC
 		debug.SetGCPercent(before)
