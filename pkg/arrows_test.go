@@ -29,11 +29,12 @@ var arrows = map[string]arrow{
 	"pkg/load":      {project: []string{"pkg/deliver"}, outside: true},
 	"pkg/listen":    {project: []string{"pkg/webhook"}},
 	"pkg/inspect":   {project: []string{"pkg/webhook"}, outside: true},
-	"pkg/report":    {project: []string{"pkg/webhook", "pkg/schema", "pkg/validate", "pkg/deliver", "pkg/signature", "pkg/load"}, outside: true},
+	"pkg/check":     {project: []string{"pkg/webhook", "pkg/schema", "pkg/validate", "pkg/signature", "pkg/deliver"}, outside: true},
+	"pkg/report":    {project: []string{"pkg/webhook", "pkg/schema", "pkg/validate", "pkg/deliver", "pkg/signature", "pkg/load", "pkg/check"}, outside: true},
 	"pkg/cli": {
 		project: []string{
 			"fixtures", "pkg/webhook", "pkg/schema", "pkg/validate", "pkg/signature",
-			"pkg/capture", "pkg/deliver", "pkg/listen", "pkg/inspect", "pkg/load", "pkg/report",
+			"pkg/capture", "pkg/deliver", "pkg/listen", "pkg/inspect", "pkg/load", "pkg/check", "pkg/report",
 		},
 		outside: true,
 	},

@@ -128,7 +128,7 @@ a handler, see what arrives, and let CI judge captured payloads.`,
 		},
 	})
 	root.AddCommand(a.demoCommand(), a.eventsCommand(), a.sendCommand(), a.listenCommand(), a.validateCommand(), a.replayCommand(),
-		a.scenariosCommand(), a.signCommand(), a.verifyCommand())
+		a.scenariosCommand(), a.signCommand(), a.verifyCommand(), a.testCommand())
 	return root
 }
 

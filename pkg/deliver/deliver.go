@@ -105,6 +105,10 @@ type Options struct {
 
 	// Insecure accepts any certificate.
 	Insecure bool
+
+	// Fresh makes a connection of its own for each delivery, so that none
+	// bears what an earlier one left behind.
+	Fresh bool
 }
 
 // NewClient returns a client. It does not follow redirects, does not ask for
@@ -123,6 +127,7 @@ func NewClient(o Options) *Client {
 		Transport: &http.Transport{
 			Proxy:                  http.ProxyFromEnvironment,
 			DisableCompression:     true,
+			DisableKeepAlives:      o.Fresh,
 			ForceAttemptHTTP2:      true,
 			MaxIdleConnsPerHost:    100,
 			IdleConnTimeout:        idleTimeout,
