@@ -200,7 +200,7 @@ func failed(d delivery, err error) *exchange {
 // closes it has done so by then.
 const (
 	onOneLine = 3
-	rest      = 20 * time.Millisecond
+	breath    = 20 * time.Millisecond
 )
 
 // keepAlive makes deliveries on one connection, as long as the handler says that
@@ -213,7 +213,7 @@ func (s *Suite) keepAlive(ctx context.Context) Verdict {
 	defer l.close()
 	var exchanges []*exchange
 	for i, kept := 0, true; kept && i < onOneLine; i++ {
-		time.Sleep(rest)
+		time.Sleep(breath)
 		t := s.good(ctx)[0]
 		var e *exchange
 		e, kept = l.exchange(ctx, s.event(t, t.typ.Name, s.fresh(t)), 1, 0)

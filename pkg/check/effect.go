@@ -15,45 +15,44 @@ const (
 	copies  = 5 // of each event at the same time
 )
 
-// effect asks the counter before events, after them, and after their duplicates.
+// effect asks the counter before events, after them, after their duplicates, and
+// after new events that came several times at once.
 func effect(ctx context.Context, s *Suite) Verdict {
+	events := func() []delivery {
+		var all []delivery
+		for _, t := range s.repeatable(ctx) {
+			all = append(all, s.event(t, t.typ.Name, s.fresh(t)))
+		}
+		return all
+	}
 	v := Verdict{Kind: Pass}
-	count := func() bool {
+	add := func(got Verdict) { // what is answered is the matter of other checks
+		v.Deliveries += got.Deliveries
+		v.Slowest = max(v.Slowest, got.Slowest)
+	}
+	first := events()
+	for _, step := range []func(){
+		func() {},
+		func() { add(s.expect(ctx, acknowledged, slices.Values(first))) },
+		func() { add(s.expect(ctx, acknowledged, slices.Values(first))) },
+		func() {
+			for _, d := range events() {
+				add(s.atOnce(ctx, acknowledged, slices.Repeat([]delivery{d}, copies)))
+			}
+		},
+	} {
+		step()
 		n, err := s.settle(ctx)
 		if err != nil {
-			v = Verdict{Kind: Blocked, Reason: NotCounted, Err: err}
-			return false
+			return Verdict{Kind: Blocked, Reason: NotCounted, Err: err}
 		}
 		v.Counts = append(v.Counts, n)
-		return true
 	}
-	types := s.repeatable(ctx)
-	var once []delivery
-	for _, t := range types {
-		once = append(once, s.event(t, t.typ.Name, s.fresh(t)))
-	}
-	if !count() {
-		return v
-	}
-	first := s.expect(ctx, acknowledged, slices.Values(once))
-	if !count() {
-		return v
-	}
-	again := s.expect(ctx, acknowledged, slices.Values(once))
-	for _, d := range once {
-		many := s.atOnce(ctx, acknowledged, slices.Repeat([]delivery{d}, copies))
-		again.Deliveries += many.Deliveries
-		again.Slowest = max(again.Slowest, many.Slowest)
-	}
-	if !count() {
-		return v
-	}
-	// What these deliveries are answered with is the matter of other checks.
-	v.Deliveries, v.Slowest = first.Deliveries+again.Deliveries, max(first.Slowest, again.Slowest)
-	switch before, after, end := v.Counts[0], v.Counts[1], v.Counts[2]; {
-	case end != after:
+	once, again, atOnce := v.Counts[1]-v.Counts[0], v.Counts[2]-v.Counts[1], v.Counts[3]-v.Counts[2]
+	switch {
+	case again != 0 || atOnce != once:
 		v.Kind, v.Reason = Fail, Repeated
-	case after == before:
+	case once == 0:
 		v.Kind, v.Reason = Note, Uncounted
 	}
 	return v

@@ -223,8 +223,8 @@ var deliveries = []*Check{
 		},
 	},
 	{
-		Group: "deliveries", Name: "duplicate-effect", needs: anEvent | aRepeat | aCounter, Right: "duplicates do not change the number that the counter prints",
-		What: "each event once; then each of them once more, and five times at the same time",
+		Group: "deliveries", Name: "duplicate-effect", needs: anEvent | aRepeat | aCounter, Right: "duplicates do not change the number that the count command prints",
+		What: fmt.Sprintf("each event once, the same once more, and new ones %d times at the same time", copies),
 		Hint: "a handler that does its work twice still answers 200: keep what was done under a unique key, and look there first",
 		run:  effect,
 	},

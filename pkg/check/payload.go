@@ -151,17 +151,18 @@ const timeFormat = "2006-01-02T15:04:05Z"
 func (s *Suite) newID(old gjson.Result) string {
 	text := []byte(old.String())
 	number := old.Type == gjson.Number
+	one := func(first byte, n int) byte { return first + byte(s.chance.IntN(n)) } //nolint:gosec // n is 26 at the most
 	start := bytes.LastIndexByte(text, '_') + 1
 	for i := start; i < len(text); i++ {
 		switch c := text[i]; {
 		case number && i == start && c >= '0' && c <= '9':
-			text[i] = '1' + byte(s.chance.IntN(9))
+			text[i] = one('1', 9)
 		case c >= '0' && c <= '9':
-			text[i] = '0' + byte(s.chance.IntN(10))
+			text[i] = one('0', 10)
 		case c >= 'a' && c <= 'z':
-			text[i] = 'a' + byte(s.chance.IntN(26))
+			text[i] = one('a', 26)
 		case c >= 'A' && c <= 'Z':
-			text[i] = 'A' + byte(s.chance.IntN(26))
+			text[i] = one('A', 26)
 		}
 	}
 	if number {
