@@ -46,7 +46,18 @@ const (
 
 // CheckLine writes the line of a check, and below one that failed what was sent,
 // what came and what would have been right.
-func (s Style) CheckLine(r *check.Result) string {
+func (s Style) CheckLine(r *check.Result) string { return s.checkLine(r, r.Check.ID()) }
+
+// SkippedLine writes one line for several checks of a group that were skipped for
+// the same reason.
+func (s Style) SkippedLine(results []check.Result) string {
+	if len(results) == 1 {
+		return s.CheckLine(&results[0])
+	}
+	return s.checkLine(&results[0], fmt.Sprintf("%s (%s)", results[0].Check.Group, Count(len(results), "check")))
+}
+
+func (s Style) checkLine(r *check.Result, name string) string {
 	v := &r.Verdict
 	word := pad(verdictWords[v.Kind], verdictWidth)
 	switch v.Kind {
@@ -60,7 +71,7 @@ func (s Style) CheckLine(r *check.Result) string {
 		word = s.faint(word)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s  %s  ", word, s.strong(pad(Safe(r.Check.ID()), checkWidth)))
+	fmt.Fprintf(&b, "%s  %s  ", word, s.strong(pad(Safe(name), checkWidth)))
 	switch v.Kind {
 	case check.Pass:
 		b.WriteString(s.faint(checkAnswers(v)))
@@ -112,7 +123,7 @@ func checkAnswers(v *check.Verdict) string {
 // checkFault says in a few words what is wrong.
 func checkFault(v *check.Verdict) string {
 	if v.Reason == check.Repeated {
-		return "the number rose with duplicates"
+		return "duplicates change the number"
 	}
 	fault := "no answer"
 	if v.Outcome != nil {
@@ -133,10 +144,11 @@ func outcomeWord(o *deliver.Outcome) string {
 }
 
 func counts(v *check.Verdict) string {
-	if len(v.Counts) < 3 {
+	if len(v.Counts) < 4 {
 		return ""
 	}
-	return fmt.Sprintf("%d before, %d after each event once, %d after the duplicates", v.Counts[0], v.Counts[1], v.Counts[2])
+	return fmt.Sprintf("%+d by each event once, %+d by the same once more, %+d by new ones several times at once",
+		v.Counts[1]-v.Counts[0], v.Counts[2]-v.Counts[1], v.Counts[3]-v.Counts[2])
 }
 
 // checkGot says what came, with the beginning of the body.
@@ -241,7 +253,7 @@ func (s Style) CheckSummary(r *CheckReport) string {
 	return fmt.Sprintf("%s: %s %s", Count(sum.Checks, "check"), strings.Join(parts, ", "), s.faint("("+Duration(r.Took)+")"))
 }
 
-// CheckList writes the list of checks: the name, what is sent, what is right.
+// CheckList writes the list of checks: the name, and what is sent.
 func (s Style) CheckList(checks []*check.Check) string {
 	rows := [][]string{{"CHECK", "WHAT IS SENT"}}
 	for _, c := range checks {
@@ -366,10 +378,10 @@ func (r *CheckReport) suite(w io.Writer, id int, group, version string) {
 		case check.Pass:
 		case check.Fail:
 			failures++
-			fault = fmt.Sprintf("<failure message=\"%s\" type=\"failed\">%s</failure>", attribute(checkFault(v)), junitLines(Style{}.CheckLine(result)))
+			fault = `<failure message="` + attribute(checkFault(v)) + `" type="failed">` + junitLines(Style{}.CheckLine(result)) + "</failure>"
 		case check.Blocked:
 			errs++
-			fault = fmt.Sprintf("<error message=\"%s\" type=\"blocked\"></error>", attribute(checkReason(v)))
+			fault = `<error message="` + attribute(checkReason(v)) + `" type="blocked"></error>`
 		case check.Note, check.Skip:
 			notes.WriteString(junitLines(Style{}.CheckLine(result)))
 			continue
