@@ -234,18 +234,33 @@ func (a *app) runChecks(ctx context.Context, suite *check.Suite, checks []*check
 		fmt.Fprintf(a.stdout, "%s %s\n", a.out.Strong("testing "+report.Safe(r.URL)), a.out.Faint(fmt.Sprintf("(--seed %d)", r.Seed)))
 	}
 	group := ""
+	var skipped []check.Result // of one group, for one reason
+	flush := func() {
+		if len(skipped) > 0 {
+			fmt.Fprint(a.stdout, a.out.SkippedLine(skipped))
+		}
+		skipped = nil
+	}
 	err := suite.Run(ctx, checks, func(result check.Result) error {
 		r.Add(result)
 		if !text {
 			return nil
 		}
-		if result.Check.Group != group && !a.quiet {
-			group = result.Check.Group
-			fmt.Fprintf(a.stdout, "\n%s\n", a.out.Strong(group))
+		if len(skipped) > 0 && (result.Check.Group != group || result.Verdict.Reason != skipped[0].Verdict.Reason) {
+			flush()
 		}
-		fmt.Fprint(a.stdout, a.out.CheckLine(&result))
+		if result.Check.Group != group && !a.quiet {
+			fmt.Fprintf(a.stdout, "\n%s\n", a.out.Strong(result.Check.Group))
+		}
+		group = result.Check.Group
+		if result.Verdict.Kind == check.Skip {
+			skipped = append(skipped, result)
+		} else {
+			fmt.Fprint(a.stdout, a.out.CheckLine(&result))
+		}
 		return a.stdout.err
 	})
+	flush()
 	r.Took = a.env.Now().Sub(r.Begin)
 	switch {
 	case err != nil:
@@ -274,7 +289,7 @@ func (a *app) concludeChecks(r *report.CheckReport) error {
 	for i := range r.Results {
 		if one := &r.Results[i]; one.Verdict.Kind == check.Fail {
 			if !a.quiet {
-				a.hint(fmt.Sprintf("make one check again: `%s test %s --only %s --seed %d`", program, r.URL, one.Check.ID(), r.Seed))
+				a.hint(fmt.Sprintf("to make one check again, add `--only %s --seed %d`", one.Check.ID(), r.Seed))
 			}
 			break
 		}
