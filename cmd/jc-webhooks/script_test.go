@@ -45,6 +45,8 @@ func TestScripts(t *testing.T) {
 			"recorder":   recorder,
 			"takeport":   takePort,
 			"repeat":     repeat,
+			"specimen":   specimen,
+			"hostile":    hostile,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("NO_COLOR", "")

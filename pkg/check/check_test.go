@@ -138,7 +138,7 @@ func TestWrong(t *testing.T) {
 	proved := map[string]bool{}
 	var wait sync.WaitGroup
 	defer wait.Wait()
-	few := make(chan struct{}, 10) // they mostly wait
+	few := make(chan struct{}, 16) // they mostly wait
 	for _, wrong := range slices.Sorted(maps.Keys(handlers.Wrong)) {
 		want := handlers.Wrong[wrong]
 		proved[want] = true

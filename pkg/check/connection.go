@@ -160,8 +160,9 @@ func (l *line) exchange(ctx context.Context, d delivery, pieces int, pause time.
 		o.Body, readErr = io.ReadAll(io.LimitReader(resp.Body, deliver.MaxResponse+1))
 		if o.Cut = len(o.Body) > deliver.MaxResponse; o.Cut {
 			o.Body, kept = o.Body[:deliver.MaxResponse], false
+		} else {
+			_ = resp.Body.Close() // it would read an answer without an end to its end
 		}
-		_ = resp.Body.Close() // it was read as far as it is wanted
 	}
 	o.Latency = time.Since(begin)
 	if pieces > 1 {
