@@ -89,7 +89,7 @@ func hostile(ts *testscript.TestScript, neg bool, args []string) {
 			_ = os.WriteFile(file, []byte("asked"), 0o600)
 			<-r.Context().Done()
 		case "loop":
-			http.Redirect(w, r, r.URL.Path, http.StatusTemporaryRedirect)
+			http.Redirect(w, r, "/", http.StatusTemporaryRedirect)
 		case "drip":
 			for r.Context().Err() == nil {
 				_, _ = w.Write([]byte("x"))

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -345,15 +346,23 @@ func TestSelect(t *testing.T) {
 	}
 }
 
-// Names are unique, short and made to be typed, and every check says what it is.
+// Names are unique, short and made to be typed, and every check says what it is and
+// is in the guide.
 func TestList(t *testing.T) {
 	t.Parallel()
+	guide, err := os.ReadFile("../../docs/testing-a-handler.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	seen := map[string]bool{}
 	for _, c := range check.List(catalog(t)) {
 		if seen[c.ID()] || strings.Trim(c.ID(), "abcdefghijklmnopqrstuvwxyz-./") != "" || len(c.ID()) > 30 {
 			t.Errorf("the name %q is there twice, or odd", c.ID())
 		}
 		seen[c.ID()] = true
+		if c.Group != "events" && !strings.Contains(string(guide), "`"+c.ID()+"`") {
+			t.Errorf("the guide does not have %s", c.ID())
+		}
 		if c.What == "" || c.Right == "" {
 			t.Errorf("%s says too little", c.ID())
 		}

@@ -259,6 +259,23 @@ func TestDoRequest(t *testing.T) {
 	}
 }
 
+// With Fresh each delivery has a connection of its own.
+func TestDoFresh(t *testing.T) {
+	for fresh, want := range map[bool]int{false: 1, true: 3} {
+		from := map[string]bool{}
+		url := serve(t, func(_ http.ResponseWriter, r *http.Request) { from[r.RemoteAddr] = true })
+		client := deliver.NewClient(deliver.Options{Timeout: 5 * time.Second, Fresh: fresh})
+		for range 3 {
+			if o := client.Do(t.Context(), &webhook.Delivery{URL: url}); !o.OK() {
+				t.Fatalf("got %s, %v", o.Class, o.Err)
+			}
+		}
+		if len(from) != want {
+			t.Errorf("fresh is %v: %d connections, want %d", fresh, len(from), want)
+		}
+	}
+}
+
 // One client serves many goroutines, and mixes nothing up.
 func TestDoConcurrent(t *testing.T) {
 	url := serve(t, func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) })
