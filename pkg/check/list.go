@@ -27,7 +27,7 @@ func List(catalog *webhook.Catalog) []*Check {
 	for _, t := range catalog.Types() {
 		list = append(list, &Check{
 			Group: "events", Name: t.Name, needs: aWelcome, What: "the sample of " + t.Name + " with new ids and the present time", Right: rightAck,
-			Hint: "acknowledge first, work later; without a secret, a handler that verifies signatures refuses everything",
+			Hint: "acknowledge first, and work later",
 			run: func(ctx context.Context, s *Suite) Verdict {
 				i := slices.IndexFunc(s.types, func(known *subject) bool { return known.typ.Name == t.Name })
 				return judge(acknowledged, s.asIs(ctx, s.types[i]))

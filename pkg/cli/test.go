@@ -121,7 +121,9 @@ func (a *app) test(ctx context.Context, args []string, o *testOptions) error {
 		return usage("", "%w", err)
 	}
 	if options.Count != nil {
-		if _, countErr := options.Count(ctx); countErr != nil {
+		if _, countErr := options.Count(ctx); countErr != nil && ctx.Err() != nil {
+			return ctx.Err()
+		} else if countErr != nil {
 			return usage("it is run by the shell, and prints one whole number", "the count command failed: %w", countErr)
 		}
 	}
@@ -234,27 +236,27 @@ func (a *app) runChecks(ctx context.Context, suite *check.Suite, checks []*check
 		fmt.Fprintf(a.stdout, "%s %s\n", a.out.Strong("testing "+report.Safe(r.URL)), a.out.Faint(fmt.Sprintf("(--seed %d)", r.Seed)))
 	}
 	group := ""
-	var skipped []check.Result // of one group, for one reason
+	var unmade []check.Result // of one group, for one reason
 	flush := func() {
-		if len(skipped) > 0 {
-			fmt.Fprint(a.stdout, a.out.SkippedLine(skipped))
+		if len(unmade) > 0 {
+			fmt.Fprint(a.stdout, a.out.UnmadeLine(unmade))
 		}
-		skipped = nil
+		unmade = nil
 	}
 	err := suite.Run(ctx, checks, func(result check.Result) error {
 		r.Add(result)
 		if !text {
 			return nil
 		}
-		if len(skipped) > 0 && (result.Check.Group != group || result.Verdict.Reason != skipped[0].Verdict.Reason) {
+		if len(unmade) > 0 && (result.Check.Group != group || result.Verdict.Reason != unmade[0].Verdict.Reason) {
 			flush()
 		}
 		if result.Check.Group != group && !a.quiet {
 			fmt.Fprintf(a.stdout, "\n%s\n", a.out.Strong(result.Check.Group))
 		}
 		group = result.Check.Group
-		if result.Verdict.Kind == check.Skip {
-			skipped = append(skipped, result)
+		if result.Verdict.Kind == check.Skip || result.Verdict.Kind == check.Blocked {
+			unmade = append(unmade, result)
 		} else {
 			fmt.Fprint(a.stdout, a.out.CheckLine(&result))
 		}

@@ -48,9 +48,9 @@ const (
 // what came and what would have been right.
 func (s Style) CheckLine(r *check.Result) string { return s.checkLine(r, r.Check.ID()) }
 
-// SkippedLine writes one line for several checks of a group that were skipped for
-// the same reason.
-func (s Style) SkippedLine(results []check.Result) string {
+// UnmadeLine writes one line for several checks of a group that were skipped or
+// blocked for the same reason.
+func (s Style) UnmadeLine(results []check.Result) string {
 	if len(results) == 1 {
 		return s.CheckLine(&results[0])
 	}
@@ -187,6 +187,8 @@ func checkHint(r *check.Result) string {
 		switch {
 		case o.Class == deliver.Redirect, o.Status == http.StatusNotFound, o.Status == http.StatusMethodNotAllowed, o.Class == deliver.Refused:
 			return Diagnosis(o)
+		case r.Check.Group == "events" && (o.Status == http.StatusUnauthorized || o.Status == http.StatusForbidden):
+			return "the handler refuses the sender: where it verifies signatures, JC_WEBHOOKS_SECRET and --url say what it verifies with"
 		}
 	}
 	return r.Check.Hint

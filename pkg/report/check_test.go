@@ -52,7 +52,7 @@ func TestCheckText(t *testing.T) {
 	for i := 0; i < len(r.Results); i += 2 {
 		b.WriteString(report.Style{}.CheckLine(&r.Results[i]))
 	}
-	b.WriteString(report.Style{}.SkippedLine(r.Results[len(r.Results)-2:]))
+	b.WriteString(report.Style{}.UnmadeLine(r.Results[len(r.Results)-2:]))
 	b.WriteString(report.Style{}.CheckSummary(r) + "\n")
 	const want = `ok       one/name                        200 in 3ms
 ok       one/name                        44 answers: closed, 200, 202, the slowest in 1s; without x.y, not acknowledged as it is

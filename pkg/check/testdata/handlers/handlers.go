@@ -259,7 +259,7 @@ func (h *Handler) once(event, key, id string) int {
 	case h.is("order") && h.known[id] != "" && h.known[id] != event:
 		return http.StatusConflict
 	case h.is("lock") && h.under.Load() > 3:
-		time.Sleep(200 * time.Millisecond)
+		time.Sleep(120 * time.Millisecond)
 		h.booked++
 	default:
 		h.booked++
