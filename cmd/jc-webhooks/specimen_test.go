@@ -47,9 +47,10 @@ func specimen(ts *testscript.TestScript, neg bool, args []string) {
 			}
 		})
 	}
-	server := httptest.NewServer(serve)
+	server := httptest.NewUnstartedServer(serve)
+	h.URL = "http://" + server.Listener.Addr().String() + "/"
+	server.Start()
 	ts.Defer(server.Close)
-	h.URL = server.URL + "/"
 	ts.Setenv(args[0], server.URL)
 }
 

@@ -42,18 +42,21 @@ func start(t *testing.T, h http.Handler) string {
 	t.Helper()
 	server := httptest.NewUnstartedServer(h)
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	url := "http://" + server.Listener.Addr().String() + "/"
+	if specimen, ok := h.(*handlers.Handler); ok {
+		specimen.URL = url
+	}
 	server.Start()
 	t.Cleanup(server.Close)
-	return server.URL + "/"
+	return url
 }
 
 // specimen starts one of the handlers, and returns the options to test it with.
 func specimen(t *testing.T, wrong, secret string) check.Options {
 	t.Helper()
 	h := &handlers.Handler{Wrong: wrong, Secret: secret}
-	h.URL = start(t, h)
 	return check.Options{
-		URL: h.URL, Secret: secret, Deadline: deadline, Seed: 7, UserAgent: "test",
+		URL: start(t, h), Secret: secret, Deadline: deadline, Seed: 7, UserAgent: "test",
 		Count: func(context.Context) (int64, error) { return int64(h.Booked()), nil },
 	}
 }
