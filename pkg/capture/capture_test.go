@@ -140,7 +140,8 @@ func TestAppend(t *testing.T) {
 func TestAppendTime(t *testing.T) {
 	for _, at := range []time.Time{
 		time.Unix(0, 0), time.Unix(1, 999), time.Date(2026, 12, 31, 23, 59, 59, 999_999_999, time.UTC), time.Date(1, 1, 1, 0, 0, 0, 1000, time.UTC),
-		time.Date(9999, 2, 3, 4, 5, 6, 7_008_000, time.FixedZone("", -3600)), time.Date(12345, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(-5, 1, 1, 0, 0, 0, 0, time.UTC), {},
+		time.Date(9999, 2, 3, 4, 5, 6, 7_008_000, time.FixedZone("", -3600)), time.Date(12345, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(-5, 1, 1, 0, 0, 0, 0, time.UTC),
+		{},
 	} {
 		line := capture.Append(nil, &webhook.Delivery{Received: at}, nil)
 		if want := `"received":"` + at.UTC().Format(capture.TimeFormat) + `"`; !bytes.Contains(line, []byte(want)) {
