@@ -3,6 +3,7 @@ package deliver_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -157,6 +158,16 @@ func TestDoFailures(t *testing.T) {
 				t.Errorf("the error %q repeats the request", o.Err)
 			}
 		})
+	}
+}
+
+func TestClassify(t *testing.T) {
+	for text, want := range map[string]deliver.Class{
+		"http: server closed idle connection": deliver.Closed, "http: server gave HTTP response to HTTPS client": deliver.TLS, "something else": deliver.Failed,
+	} {
+		if got := deliver.Classify(errors.New(text)); got != want {
+			t.Errorf("%s: got %s, want %s", text, got, want)
+		}
 	}
 }
 
