@@ -35,11 +35,7 @@ broken payload, to show what a finding looks like. It ends by itself.`,
 const demoTimeout = 2 * time.Second
 
 func (a *app) demo(ctx context.Context) error {
-	c, err := a.catalog()
-	if err != nil {
-		return err
-	}
-	checker, err := validate.NewChecker(c, validate.Options{})
+	c, checker, err := a.judge(validate.Options{})
 	if err != nil {
 		return err
 	}

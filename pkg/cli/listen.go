@@ -136,10 +136,7 @@ func (a *app) receiver(o listenOptions) (*receiver, error) {
 	}
 	r := &receiver{app: a, options: o, refusals: make(chan listen.Refusal, maxRefused)}
 	var err error
-	if r.catalog, err = a.catalog(); err != nil {
-		return nil, err
-	}
-	if r.checker, err = validate.NewChecker(r.catalog, validate.Options{AllowUnknown: true}); err != nil {
+	if r.catalog, r.checker, err = a.judge(validate.Options{AllowUnknown: true}); err != nil {
 		return nil, err
 	}
 	if r.verifier, err = a.verifier(&o.verify); err != nil {

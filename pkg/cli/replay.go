@@ -187,10 +187,7 @@ func (a *app) replay(ctx context.Context, names []string, o replayOptions) error
 	if r.change, err = a.parseChanges(&o.changes); err != nil {
 		return err
 	}
-	if r.catalog, err = a.catalog(); err != nil {
-		return err
-	}
-	if r.checker, err = validate.NewChecker(r.catalog, validate.Options{}); err != nil {
+	if r.catalog, r.checker, err = a.judge(validate.Options{}); err != nil {
 		return err
 	}
 	for _, name := range names {

@@ -277,6 +277,16 @@ func (a *app) catalog() (*webhook.Catalog, error) {
 	return c, nil
 }
 
+// judge loads the event types and makes a checker for them.
+func (a *app) judge(o validate.Options) (*webhook.Catalog, *validate.Checker, error) {
+	c, err := a.catalog()
+	if err != nil {
+		return nil, nil, err
+	}
+	checker, err := validate.NewChecker(c, o)
+	return c, checker, err
+}
+
 // lookup finds event types by name.
 func lookup(c *webhook.Catalog, names []string) ([]*webhook.Type, error) {
 	types := make([]*webhook.Type, len(names))

@@ -197,11 +197,7 @@ func headers(lines []string) (map[string][]string, error) {
 // eventsToSend makes all payloads before the first is sent: what can be wrong
 // with the question is found before half of it is answered.
 func (a *app) eventsToSend(names []string, o sendOptions) ([]event, *validate.Checker, error) {
-	c, err := a.catalog()
-	if err != nil {
-		return nil, nil, err
-	}
-	checker, err := validate.NewChecker(c, validate.Options{})
+	c, checker, err := a.judge(validate.Options{})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -403,12 +399,8 @@ func readPayload(name string, src io.Reader) ([]byte, error) {
 // completeFields completes the paths of the fields of the events on the line.
 func (a *app) completeFields(_ *cobra.Command, args []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	const directive = cobra.ShellCompDirectiveNoSpace | cobra.ShellCompDirectiveNoFileComp
-	c, err := a.catalog()
+	c, checker, err := a.judge(validate.Options{})
 	if err != nil || strings.Contains(toComplete, "=") {
-		return nil, directive
-	}
-	checker, err := validate.NewChecker(c, validate.Options{})
-	if err != nil {
 		return nil, directive
 	}
 	var paths []cobra.Completion

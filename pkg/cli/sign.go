@@ -140,11 +140,7 @@ func (a *app) check(ctx context.Context, args []string, o checkOptions) error {
 	if err != nil {
 		return err
 	}
-	c, err := a.catalog()
-	if err != nil {
-		return err
-	}
-	checker, err := validate.NewChecker(c, validate.Options{})
+	_, checker, err := a.judge(validate.Options{})
 	if err != nil {
 		return err
 	}

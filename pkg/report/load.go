@@ -65,7 +65,7 @@ func (s Style) Load(m *load.Summary, gates []GateResult) string {
 		l = m.Service
 		q("service", "p50", l.P50, "p90", l.P90, "p99", l.P99, "p99.9", l.P999, "max", l.Max)
 		q("lateness", "p50", m.Lateness.P50, "p99", m.Lateness.P99)
-		b.WriteString(s.faint("latency counts from when a request was due, service from when it was sent, lateness is this program's own") + "\n")
+		b.WriteString(s.faint("latency: from when it was due; service: from when it was sent; lateness: our own") + "\n")
 	}
 	if len(m.Events) > 1 {
 		rows := [][]string{{"EVENT", "SENT", "ACKNOWLEDGED"}}
