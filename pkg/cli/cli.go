@@ -13,6 +13,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -56,6 +58,9 @@ func OSEnv() Env {
 // that drains sets app.drains and takes its time.
 const grace = time.Second
 
+// sameInterrupt is the time within which two signals are one wish.
+const sameInterrupt = 50 * time.Millisecond
+
 // Main runs one command and returns the exit code of the process.
 func Main(env Env) int {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -65,6 +70,7 @@ func Main(env Env) int {
 	go func() { done <- a.run(ctx) }()
 	var overdue <-chan time.Time
 	interrupted := false
+	var first time.Time // of an interrupt
 	for {
 		select {
 		case code := <-done:
@@ -72,10 +78,14 @@ func Main(env Env) int {
 		case <-overdue:
 			return exitInterrupted
 		case <-env.Signals:
-			if interrupted {
+			// One Ctrl-C can come twice: to the process and to its group.
+			if interrupted && time.Since(first) > sameInterrupt {
 				return exitInterrupted
 			}
-			interrupted = true
+			if interrupted {
+				continue
+			}
+			interrupted, first = true, time.Now()
 			cancel()
 			if !a.drains.Load() {
 				overdue = time.After(grace)
@@ -168,6 +178,9 @@ var errBad = errors.New("the answer is bad")
 // errTold is like errBad for a question that could not be asked: exit 2.
 var errTold = errors.New("told already")
 
+// exclusive is how cobra says that flags rule each other out.
+var exclusive = regexp.MustCompile(`none of the others can be; \[(.*)\] were all set`)
+
 // run runs the command and says what went wrong.
 func (a *app) run(ctx context.Context) int {
 	root := a.root()
@@ -195,6 +208,9 @@ func (a *app) run(ctx context.Context) int {
 	case errors.As(err, &f):
 		a.complain(f.err, f.hint)
 		return f.code
+	}
+	if flags := exclusive.FindStringSubmatch(err.Error()); flags != nil {
+		err = errors.New("--" + strings.ReplaceAll(flags[1], " ", " and --") + " do not go together")
 	}
 	a.complain(err, "")
 	return exitUsage

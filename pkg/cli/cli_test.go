@@ -116,6 +116,8 @@ func TestSecondInterruptEndsAtOnce(t *testing.T) {
 	}
 	time.Sleep(100 * time.Millisecond)
 	signals <- os.Interrupt
+	signals <- os.Interrupt // the same one: to the process and to its group
+	time.Sleep(2 * sameInterrupt)
 	signals <- os.Interrupt
 	if code := wait(); code != exitInterrupted {
 		t.Errorf("exit code %d, want %d", code, exitInterrupted)

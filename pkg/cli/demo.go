@@ -107,7 +107,8 @@ func (d *demonstration) run(ctx context.Context, c *webhook.Catalog) error {
   %s listen               # in one terminal: shows what arrives
   %s send %s   # in another one: posts a sample
   %s validate FILE...     # in CI: judges captured payloads
-`, style.Strong("Try next:"), program, program, t.Name, program)
+  %s test 3000            # asks the handler on port 3000 whether it copes
+`, style.Strong("Try next:"), program, program, t.Name, program, program)
 	return nil
 }
 

@@ -22,8 +22,20 @@ type engineTarget struct {
 	Header map[string][]string `json:"header"`
 }
 
-// engineTargets are the requests of one round: each event as often as it weighs.
-func (m *mixture) engineTargets() []engineTarget {
+// engineTargets are the requests of one round, or of as many as --count wants.
+func (m *mixture) engineTargets(o *loadOptions) []engineTarget {
+	var all []engineTarget
+	for len(all) == 0 || len(all) < o.count {
+		all = append(all, m.round()...)
+	}
+	if o.count > 0 {
+		all = all[:o.count]
+	}
+	return all
+}
+
+// round makes each event as often as it weighs, with new ids.
+func (m *mixture) round() []engineTarget {
 	var all []engineTarget
 	for i, t := range m.templates {
 		signed := m.sender.sign(parcel{t.event, t.event, &webhook.Delivery{URL: m.sender.target.String(), Header: m.sender.header}})
@@ -46,9 +58,12 @@ func (m *mixture) engineTargets() []engineTarget {
 // print writes the requests for another engine.
 func (m *mixture) print(o *sendOptions) error {
 	a := m.sender.app
-	targets := m.engineTargets()
+	targets := m.engineTargets(&o.load)
 	if m.sender.secret != "" {
 		a.say("%s the signatures are of now: a handler that checks their age refuses them in some minutes", a.err.Note("note:"))
+	}
+	if o.load.count == 0 {
+		a.say("%s the engine sends these again and again, with the same ids; --count N makes N of them", a.err.Note("note:"))
 	}
 	if o.load.printFor == "vegeta" {
 		for _, t := range targets {

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jc-webhooks/jc-webhooks/pkg/report"
 	"github.com/jc-webhooks/jc-webhooks/pkg/schema"
 	"github.com/jc-webhooks/jc-webhooks/pkg/webhook"
 )
@@ -167,8 +168,12 @@ func (a *app) start(ctx context.Context, o *expectOptions, url string) <-chan er
 		err := cmd.Run()
 		if err != nil {
 			err = &failure{code: exitBad, err: fmt.Errorf("%s: %w", o.command, err)}
-			if errors.Is(cmd.Err, exec.ErrNotFound) {
+			var exit *exec.ExitError
+			switch {
+			case errors.Is(cmd.Err, exec.ErrNotFound):
 				err = usage("", "%s is not on the path", o.command)
+			case !errors.As(err, &exit): // it could not be run
+				err = usage("a command is given as --exec CMD -- ARGS", "run %s: %w", o.command, report.Cause(errors.Unwrap(err)))
 			}
 		}
 		ended <- err

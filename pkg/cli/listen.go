@@ -74,6 +74,9 @@ and are counted. A second one ends it at once.`,
 				return err
 			}
 			o.rehearse.seeded = cmd.Flags().Changed("seed")
+			if cmd.Flags().Changed("inspect-port") && !o.inspect.on {
+				return usage("", "--inspect-port is about the page of --inspect")
+			}
 			return a.listen(cmd.Context(), o)
 		},
 	}
@@ -212,7 +215,7 @@ func (a *app) listen(ctx context.Context, o listenOptions) error {
 		}
 		defer os.Remove(o.readyFile) //nolint:errcheck // it may have been taken away
 	}
-	a.announce(ln, url)
+	a.announce(ln, url, &o)
 	if pageURL != "" {
 		a.say("%s %s", a.err.Good("inspector on"), a.err.Strong(pageURL))
 	}
@@ -315,14 +318,20 @@ func (r *receiver) decide(ctx context.Context, d *webhook.Delivery) listen.Answe
 	return rehearsed
 }
 
-func (a *app) announce(ln net.Listener, url string) {
+func (a *app) announce(ln net.Listener, url string, o *listenOptions) {
 	a.say("%s %s  (Ctrl-C ends)", a.err.Good("listening on"), a.err.Strong(url))
 	if addr, ok := ln.Addr().(*net.TCPAddr); ok && !addr.IP.IsLoopback() {
 		a.say("%s everybody who can reach this machine can send to it", a.err.Note("warning:"))
 	}
-	send := "jc-webhooks send --all"
+	if o.expect.command != "" {
+		return // it sends
+	}
+	send := program + " send --all"
 	if url != defaultURL {
 		send += " --to " + url
+	}
+	if o.verify.url != "" {
+		send += " --url " + report.Quote(o.verify.url)
 	}
 	a.say("%s", a.err.Faint("try in another terminal: "+send))
 }

@@ -184,7 +184,7 @@ func (a *app) load(ctx context.Context, s *sender, checker *validate.Checker, ev
 		return err
 	case ctx.Err() != nil:
 		return context.Canceled
-	case failed, len(gates) == 0 && summary.OK < summary.Sent:
+	case failed, len(gates) == 0 && (summary.OK < summary.Sent || summary.Dropped > 0):
 		return errBad
 	}
 	return nil

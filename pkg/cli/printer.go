@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -232,11 +231,11 @@ func (p *printer) forwarded(f *forwarded) error {
 	case f.begun:
 		fmt.Fprintln(p.out, style.Request(f.id, cmp.Or(f.sent.Event, "-"), f.sent.URL, f.sent.Bytes))
 	default:
-		line, more, _ := strings.Cut(style.Response(f.id, &f.sent.Outcome), "\n")
+		line := style.Response(f.id, &f.sent.Outcome)
 		if len(p.forward.targets) > 1 {
 			line += "  " + style.Faint(report.Safe(p.forward.targets[f.target].name))
 		}
-		fmt.Fprintln(p.out, strings.TrimSuffix(line+"\n"+more, "\n"))
+		fmt.Fprintln(p.out, line+style.Hint(report.ForwardDiagnosis(&f.sent.Outcome)))
 	}
 	return nil
 }

@@ -132,10 +132,33 @@ func (a *app) rehearsal(c *webhook.Catalog, o *rehearseOptions) (*rehearsal, err
 		o.seed = rand.Uint64N(1e6) //nolint:gosec // chance, and no secret
 	}
 	r.chance = rand.New(rand.NewPCG(o.seed, 0)) //nolint:gosec // as above
+	a.say("%s", a.err.Faint(r.String()))
 	if random {
 		a.say("%s", a.err.Faint(fmt.Sprintf("chance begins with --seed %d", o.seed)))
 	}
 	return r, nil
+}
+
+// String says what is going to fail.
+func (r *rehearsal) String() string {
+	var parts []string
+	for _, rule := range r.responses {
+		part := fmt.Sprintf("answering %d", rule.status)
+		if rule.share < 1 {
+			part += " to " + rule.share.String()
+		}
+		if rule.pattern != "" {
+			part += " of " + rule.pattern
+		}
+		parts = append(parts, part)
+	}
+	if r.drop > 0 {
+		parts = append(parts, "dropping "+r.drop.String())
+	}
+	if r.delay.most > 0 {
+		parts = append(parts, "answering after "+r.delay.String())
+	}
+	return "rehearsing failure: " + strings.Join(parts, ", ")
 }
 
 // parseResponse reads [PATTERN=]STATUS[:N%].

@@ -32,6 +32,7 @@ type replayOptions struct {
 	changes      changeOptions
 	delivery     deliveryOptions
 	follow       bool
+	failed       bool
 }
 
 func (a *app) replayCommand() *cobra.Command {
@@ -56,6 +57,7 @@ The exit code is 1 when a delivery was not acknowledged with a 2xx status.`,
 	f.Var(&o.speed, "speed", "how fast: 1x keeps the recorded distances in time, 10x divides them, max has none (default max)")
 	f.StringArrayVar(&o.events, "event", nil, "only events of this type, or of those that a `PATTERN` such as 'call.*' matches (repeatable)")
 	f.StringArrayVar(&o.ids, "id", nil, "only the delivery with this id, or those of a range, `N[-M]` (repeatable)")
+	f.BoolVar(&o.failed, "failed", false, "only deliveries that were not answered with 2xx when they were recorded")
 	f.StringVar(&o.since, "since", "", "only what was received at or after this `TIME`: 2026-01-02T15:04:05Z, or 10m for ten minutes ago")
 	f.StringVar(&o.until, "until", "", "only what was received before this `TIME`")
 	a.changeFlags(cmd, &o.changes)
@@ -97,10 +99,11 @@ type selection struct {
 	events       []string
 	ids          [][2]uint64
 	since, until time.Time
+	failed       bool
 }
 
 func (a *app) parseSelection(o *replayOptions) (selection, error) {
-	s := selection{events: o.events}
+	s := selection{events: o.events, failed: o.failed}
 	for _, pattern := range o.events {
 		if _, err := path.Match(pattern, ""); err != nil {
 			return s, usage("a pattern looks like 'call.*'", "the pattern %q: %w", pattern, err)
@@ -144,6 +147,8 @@ func (a *app) parseTime(text string) (time.Time, error) {
 func (s *selection) wants(d *webhook.Delivery, event string) bool {
 	switch {
 	case d.Method != "" && d.Method != http.MethodPost:
+		return false
+	case s.failed && d.Status >= 200 && d.Status <= 299:
 		return false
 	case !s.since.IsZero() && d.Received.Before(s.since), !s.until.IsZero() && !d.Received.Before(s.until):
 		return false
@@ -288,7 +293,7 @@ func (r *replayer) one(ctx context.Context, recorded *webhook.Delivery) error {
 	}
 	e := event{name: result.Event, body: recorded.Body}
 	if e.name == "" {
-		e.name = "delivery " + strconv.FormatUint(recorded.ID, 10)
+		e.name = "-"
 	}
 	if !r.change.none() && result.Known {
 		e.typ, _ = r.catalog.Lookup(result.Event)
@@ -296,7 +301,7 @@ func (r *replayer) one(ctx context.Context, recorded *webhook.Delivery) error {
 			return err
 		}
 	}
-	d := &webhook.Delivery{URL: r.url(recorded), Header: r.headers(recorded), Body: e.body}
+	d := &webhook.Delivery{ID: recorded.ID, URL: r.url(recorded), Header: r.headers(recorded), Body: e.body}
 	r.sent++
 	r.last = recorded
 	if !r.sender.prints() {

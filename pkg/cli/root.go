@@ -253,6 +253,15 @@ type dirFS struct {
 
 func (d dirFS) String() string { return d.name }
 
+// again is a command line with the event types of this one.
+func (a *app) again(args string) string {
+	words := []string{program, args}
+	for _, name := range a.eventsDirs {
+		words = append(words, "--events-dir", report.Quote(name))
+	}
+	return strings.Join(words, " ")
+}
+
 // eventsDir is a folder of --events-dir.
 func eventsDir(name string) fs.FS { return dirFS{os.DirFS(name), filepath.ToSlash(name)} }
 
@@ -294,8 +303,11 @@ func lookup(c *webhook.Catalog, names []string) ([]*webhook.Type, error) {
 		t, ok := c.Lookup(name)
 		if !ok {
 			known := "the event types are " + strings.Join(c.Names(), ", ")
-			if strings.Contains(name, "=") {
+			if before, _, ok := strings.Cut(name, "="); ok {
 				known = "a value to set is written `--set " + name + "`"
+				if _, ok := c.Lookup(before); ok {
+					known = "weights are for a load test: add --rate, --count or --duration"
+				}
 			}
 			if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
 				known = "a payload of yours is sent with `--file " + name + "`"

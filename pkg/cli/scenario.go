@@ -206,7 +206,7 @@ func (a *app) scenarioEvents(c *webhook.Catalog, name string, begin time.Time) (
 	for i, p := range planned {
 		e, err := a.plannedEvent(c, checker, p, begin, identities)
 		if err != nil {
-			return nil, usage("`"+program+" scenarios "+name+"` lists the events in this order", "scenario %s, event %d, %s: %w", name, i+1, p.Step.Event, err)
+			return nil, usage("`"+a.again("scenarios "+name)+"` lists the events in this order", "scenario %s, event %d, %s: %w", name, i+1, p.Step.Event, err)
 		}
 		events = append(events, e)
 	}

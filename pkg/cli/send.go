@@ -131,7 +131,7 @@ func (a *app) send(ctx context.Context, names []string, o sendOptions) error {
 		}
 		bad = bad || !ok
 	}
-	if len(o.changes.set)+len(o.changes.setString) > 0 && !s.prints() {
+	if (len(o.changes.set)+len(o.changes.setString) > 0 || o.order.scenario != "") && !s.prints() {
 		a.warnInvalid(checker, events)
 	}
 	if bad {
@@ -205,6 +205,8 @@ func (a *app) eventsToSend(names []string, o sendOptions) ([]event, *validate.Ch
 	switch given := len(names) > 0; {
 	case o.order.scenario != "" && (given || o.all || o.file != ""):
 		return nil, nil, usage("send them in two calls", "--scenario sends the events of a scenario, and no others")
+	case o.order.seeded && !o.order.shuffle && o.order.duplicate == 0:
+		return nil, nil, usage("use it with --shuffle or --duplicate", "--seed is about chance, and there is none")
 	case o.order.scenario != "":
 		planned, planErr := a.scenarioEvents(c, o.order.scenario, a.env.Now())
 		if planErr != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -89,6 +90,7 @@ type sender struct {
 	secret   string // empty: nothing is signed
 	schedule *deliver.Schedule
 	progress *progress // may be nil
+	told     bool      // that a secret may be missing
 }
 
 // sender reads the flags: where deliveries go, with which header, and how.
@@ -104,8 +106,14 @@ func (a *app) sender(o *deliveryOptions) (*sender, error) {
 	if o.timeout <= 0 {
 		return nil, usage("a time looks like 500ms or 10s", "the timeout %v is not above 0", o.timeout)
 	}
+	if urlErr := checkSignedURL(o.url); urlErr != nil {
+		return nil, urlErr
+	}
 	if s.secret, err = a.secret(o.secretFile); err != nil {
 		return nil, err
+	}
+	if o.retries == noRetries && o.retrySpeed != 1 {
+		return nil, usage("name a schedule with --retries", "--retry-speed is about retries, and there are none")
 	}
 	if s.secret == "" && (o.url != "" || o.fault != "" && o.fault != string(signature.Absent)) {
 		return nil, usage("set "+secretVariable+", or name a --secret-file", "no secret to sign with")
@@ -171,19 +179,19 @@ func (s *sender) send(ctx context.Context, p parcel) (ok bool, err error) {
 	}
 	var last report.Sent
 	o := schedule.Run(ctx, float64(s.options.retrySpeed), rand.Float64, func(attempt int) deliver.Outcome {
-		last = report.Sent{Event: p.name, URL: redacted(p.d.URL), Bytes: len(p.d.Body)}
+		last = report.Sent{ID: p.d.ID, Event: p.name, URL: redacted(p.d.URL), Bytes: len(p.d.Body)}
 		if s.schedule != nil {
 			last.Attempt = attempt
 		}
 		if !s.options.asJSON {
 			s.progress.makeWay()
-			fmt.Fprintln(s.app.stdout, s.app.out.Request(0, p.name, last.URL, last.Bytes))
+			fmt.Fprintln(s.app.stdout, s.app.out.Request(p.d.ID, p.name, last.URL, last.Bytes))
 		}
 		s.progress.update()
 		last.Outcome = s.client.Do(ctx, s.sign(p))
 		s.progress.makeWay()
 		if !s.options.asJSON {
-			fmt.Fprintln(s.app.stdout, s.app.out.Response(0, &last.Outcome))
+			fmt.Fprintln(s.app.stdout, s.app.out.Response(p.d.ID, &last.Outcome)+s.app.out.Hint(report.Diagnosis(&last.Outcome)))
 		}
 		return last.Outcome
 	}, func(next int, wait time.Duration) {
@@ -207,6 +215,14 @@ func (s *sender) send(ctx context.Context, p parcel) (ok bool, err error) {
 	case s.schedule != nil && s.schedule.Again(&o):
 		s.app.say("%s %s: given up after %d attempts (%s)", s.app.err.Bad("failed:"), report.Safe(p.name), schedule.Attempts(), schedule.Source)
 		return false, nil
+	}
+	switch {
+	case o.OK():
+	case s.schedule != nil:
+		s.app.say("%s", s.app.err.Faint(fmt.Sprintf("not tried again: the schedule of the %s has no retry for that", schedule.Source)))
+	case s.secret == "" && (o.Status == http.StatusUnauthorized || o.Status == http.StatusForbidden) && !s.told:
+		s.told = true
+		s.app.say("%s it was sent unsigned: %s signs it", s.app.err.Note("note:"), secretVariable)
 	}
 	return o.OK(), nil
 }

@@ -56,6 +56,9 @@ func (a *app) sign(args []string, o signOptions) error {
 	if len(args) != 1 {
 		return usage("an event type is named like in `"+program+" events`", "sign takes one event type, got %d", len(args))
 	}
+	if err := checkSignedURL(o.url); err != nil {
+		return err
+	}
 	secret, err := a.secret(o.secretFile)
 	switch {
 	case err != nil:
@@ -258,6 +261,10 @@ func visitCapture(name string, src io.Reader, visit func(*webhook.Delivery) erro
 func parseRequest(text []byte) (header map[string][]string, body []byte, err error) {
 	text = bytes.TrimLeft(text, "\r\n")
 	first, rest, _ := bytes.Cut(text, []byte("\n"))
+	if bytes.HasPrefix(text, []byte("> ")) || bytes.HasPrefix(text, []byte("< ")) { // as curl -v prints them
+		text = bytes.ReplaceAll(bytes.ReplaceAll(bytes.TrimPrefix(bytes.TrimPrefix(text, []byte("> ")), []byte("< ")), []byte("\n> "), []byte("\n")), []byte("\n< "), []byte("\n"))
+		first, rest, _ = bytes.Cut(text, []byte("\n"))
+	}
 	if name, _, ok := bytes.Cut(first, []byte(":")); !ok || bytes.ContainsRune(bytes.TrimSpace(name), ' ') {
 		text = rest // a request line, or that of a response
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -54,8 +55,20 @@ func (a *app) secret(file string) (string, error) {
 	return secret, nil
 }
 
+// checkSignedURL reports a URL that cannot be registered with JustCall. An empty
+// one is none.
+func checkSignedURL(text string) error {
+	if u, err := url.Parse(text); text != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		return usage("it is signed as it is registered, such as https://example.com/hooks", "--url %q is no whole URL", text)
+	}
+	return nil
+}
+
 // verifier returns the verifier of the options, or nil when there is no secret.
 func (a *app) verifier(o *verifyOptions) (*signature.Verifier, error) {
+	if err := checkSignedURL(o.url); err != nil {
+		return nil, err
+	}
 	secret, err := a.secret(o.secretFile)
 	switch {
 	case err != nil:

@@ -187,6 +187,8 @@ func checkHint(r *check.Result) string {
 		switch {
 		case o.Class == deliver.Redirect, o.Status == http.StatusNotFound, o.Status == http.StatusMethodNotAllowed, o.Class == deliver.Refused:
 			return Diagnosis(o)
+		case r.Check.Group == "events" && o.Status >= http.StatusInternalServerError:
+			return "the handler failed: look at its log"
 		case r.Check.Group == "events" && (o.Status == http.StatusUnauthorized || o.Status == http.StatusForbidden):
 			return "the handler refuses the sender: where it verifies signatures, JC_WEBHOOKS_SECRET and --url say what it verifies with"
 		}

@@ -21,6 +21,7 @@ import (
 
 // A Sent is one delivery that was made, and what came of it.
 type Sent struct {
+	ID      uint64 // of the delivery that is made again, or 0
 	Event   string // the event type, or what stands for it
 	URL     string // without a password
 	Bytes   int    // of the body
@@ -48,7 +49,7 @@ func tag(id uint64) string {
 const maxBodyExcerpt = 200
 
 // Response writes the line of what came back, with the beginning of the
-// response body and a diagnosis where the delivery was not acknowledged.
+// response body where the delivery was not acknowledged.
 func (s Style) Response(id uint64, o *deliver.Outcome) string {
 	var b strings.Builder
 	status := strings.TrimSpace(fmt.Sprintf("%d %s", o.Status, http.StatusText(o.Status)))
@@ -71,14 +72,16 @@ func (s Style) Response(id uint64, o *deliver.Outcome) string {
 	} else if body := strings.Join(strings.Fields(string(o.Body)), " "); body != "" {
 		b.WriteString("  " + Excerpt([]byte(body), maxBodyExcerpt))
 	}
-	text := Diagnosis(o)
-	if id != 0 {
-		text = ForwardDiagnosis(o)
-	}
-	if text != "" {
-		b.WriteString("\n    " + s.warn(text))
-	}
 	return b.String()
+}
+
+// Hint writes a diagnosis under the line of a response; it is empty when there is
+// nothing to say.
+func (s Style) Hint(diagnosis string) string {
+	if diagnosis == "" {
+		return ""
+	}
+	return "\n    " + s.warn(diagnosis)
 }
 
 // Diagnosis says in words what the outcome of a delivery that was not
@@ -130,6 +133,9 @@ func ForwardDiagnosis(o *deliver.Outcome) string {
 	case deliver.Timeout:
 		return "no whole answer in time: a handler should acknowledge first and work later (--forward-timeout waits longer)"
 	default:
+		if o.Status == http.StatusLoopDetected {
+			return "the target is this listener, or sends on to it"
+		}
 		return Diagnosis(o)
 	}
 }
@@ -143,6 +149,7 @@ func orUnknown(s string) string {
 
 // sentJSON is a [Sent] as programs read it.
 type sentJSON struct {
+	ID        uint64  `json:"id,omitempty"`
 	Event     string  `json:"event"`
 	URL       string  `json:"url"`
 	Bytes     int     `json:"bytes"`
@@ -161,7 +168,7 @@ type sentJSON struct {
 func (s *Sent) value() sentJSON {
 	o := &s.Outcome
 	v := sentJSON{
-		Event: s.Event, URL: s.URL, Bytes: s.Bytes, Attempt: s.Attempt, RetryMS: Milliseconds(s.Retry), OK: o.OK(), Outcome: string(o.Class), Status: o.Status,
+		ID: s.ID, Event: s.Event, URL: s.URL, Bytes: s.Bytes, Attempt: s.Attempt, RetryMS: Milliseconds(s.Retry), OK: o.OK(), Outcome: string(o.Class), Status: o.Status,
 		LatencyMS: Milliseconds(o.Latency), Location: o.Location, Body: string(o.Body[:min(len(o.Body), deliver.MaxResponse)]), Diagnosis: Diagnosis(o),
 	}
 	if o.Err != nil {
@@ -184,13 +191,12 @@ func (s Sent) JSON() ([]byte, error) { return Marshal(s.value()) }
 // delivery.
 func (s Sent) ForwardJSON(version int, id uint64) ([]byte, error) {
 	v := s.value()
-	v.Diagnosis = ForwardDiagnosis(&s.Outcome)
+	v.ID, v.Diagnosis = id, ForwardDiagnosis(&s.Outcome)
 	return Marshal(struct {
 		V    int    `json:"v"`
 		Kind string `json:"kind"`
-		ID   uint64 `json:"id"`
 		sentJSON
-	}{version, "forward", id, v})
+	}{version, "forward", v})
 }
 
 // Verdict says in a few words what a payload was found to be.

@@ -31,7 +31,7 @@ func TestResponse(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			first, help, _ := strings.Cut(report.Style{}.Response(0, &tt.outcome), "\n")
+			first, help := report.Style{}.Response(0, &tt.outcome), report.Style{}.Hint(report.Diagnosis(&tt.outcome))
 			if first != tt.want || (help != "") != tt.help {
 				t.Errorf("got %q and %q, want %q", first, help, tt.want)
 			}

@@ -41,6 +41,8 @@ func Signature(r *signature.Result) string {
 		text += ": it is right, but in base64 and not in hexadecimal"
 	case signature.MissCase:
 		text += ": it is right, but in upper case"
+	case signature.MissSecret:
+		text += ": one side has white space or quotes around the secret"
 	case signature.MissKey:
 		text += ": it was made with the API key where the API secret belongs"
 	case signature.NoMiss:

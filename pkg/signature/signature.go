@@ -118,6 +118,7 @@ const (
 	MissBase64   Miss = "base64"    // the right bytes, in base64
 	MissCase     Miss = "case"      // the right digits, in upper case
 	MissKey      Miss = "key"       // the API key where the secret belongs
+	MissSecret   Miss = "secret"    // white space or quotes around the secret
 )
 
 // A Result is what a [Verifier] found. It never holds the signature that was
@@ -235,6 +236,12 @@ func (v *Verifier) nearest(got, event, timestamp string, body []byte) (miss Miss
 			want string
 		}{MissKey, Sign(v.Key, v.URL, event, timestamp)})
 	}
+	for _, other := range []string{strings.Trim(v.Secret, " \t\r\n\"'"), v.Secret + " ", v.Secret + "\n", v.Secret + "\r\n", `"` + v.Secret + `"`, "'" + v.Secret + "'"} {
+		tries = append(tries, struct {
+			miss Miss
+			want string
+		}{MissSecret, Sign(other, v.URL, event, timestamp)})
+	}
 	for _, try := range tries {
 		if equal(got, try.want) {
 			return try.miss, ""
@@ -285,6 +292,8 @@ func spellings(s string) []string {
 	}))
 	add(swap("http://", "https://"))
 	add(swap("https://", "http://"))
+	add(func(s string) string { return strings.Replace(s, "://localhost", "://127.0.0.1", 1) })
+	add(func(s string) string { return strings.Replace(s, "://127.0.0.1", "://localhost", 1) })
 	add(func(s string) string {
 		if decoded, err := url.PathUnescape(s); err == nil {
 			return decoded
