@@ -155,6 +155,11 @@ func (l *line) exchange(ctx context.Context, d delivery, pieces int, pause time.
 		err = deadlineErr
 	}
 	resp, readErr := http.ReadResponse(l.read, nil)
+	const most = 16 // interim responses
+	for i := 0; i < most && readErr == nil && resp.StatusCode/100 == 1 && resp.StatusCode != http.StatusSwitchingProtocols; i++ {
+		_ = resp.Body.Close() // it has none
+		resp, readErr = http.ReadResponse(l.read, nil)
+	}
 	if readErr == nil {
 		o.Status, o.Header, kept = resp.StatusCode, resp.Header, !resp.Close
 		o.Body, readErr = io.ReadAll(io.LimitReader(resp.Body, deliver.MaxResponse+1))

@@ -103,8 +103,12 @@ var signatures = []*Check{
 			if err != nil {
 				return nil
 			}
-			other := *s.target
-			other.Host = u.Host
+			// As the handler would write it: by the URL that it believes in.
+			other, err := url.Parse(s.options.Registered)
+			if err != nil {
+				return nil
+			}
+			other.Host, other.User = u.Host, nil
 			d = s.signedFor(d, other.String())
 			forwarded := d
 			d.what += ", and naming it in Host"
@@ -164,11 +168,19 @@ func note(reason Reason, e *exchange) Verdict {
 
 // signedFor changes for which URL a delivery is signed.
 func (s *Suite) signedFor(d delivery, other string) delivery {
-	d.what += ", signed for " + other
+	d.what += ", signed for " + redacted(other)
 	d.sign = func(event string, now time.Time) map[string]string {
 		return signature.Headers(s.options.Secret, other, event, now)
 	}
 	return d
+}
+
+// redacted returns a URL without the password that may be in it.
+func redacted(text string) string {
+	if u, err := url.Parse(text); err == nil {
+		return u.Redacted()
+	}
+	return text
 }
 
 // alter changes the header fields of a good signature.

@@ -7,8 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
-	"github.com/jc-webhooks/jc-webhooks/pkg/deliver"
 	"github.com/jc-webhooks/jc-webhooks/pkg/load"
 	"github.com/jc-webhooks/jc-webhooks/pkg/report"
 	"github.com/jc-webhooks/jc-webhooks/pkg/webhook"
@@ -55,12 +55,18 @@ func (m *mixture) round() []engineTarget {
 	return all
 }
 
+// maxPrinted is how many targets are printed at the most.
+const maxPrinted = 100_000
+
 // print writes the requests for another engine.
 func (m *mixture) print(o *sendOptions) error {
 	a := m.sender.app
 	targets := m.engineTargets(&o.load)
 	if m.sender.secret != "" {
 		a.say("%s the signatures are of now: a handler that checks their age refuses them in some minutes", a.err.Note("note:"))
+	}
+	if o.load.count > maxPrinted || m.total > maxPrinted {
+		return usage("", "more than %d targets", maxPrinted)
 	}
 	if o.load.count == 0 {
 		a.say("%s the engine sends these again and again, with the same ids; --count N makes N of them", a.err.Note("note:"))
@@ -75,7 +81,7 @@ func (m *mixture) print(o *sendOptions) error {
 		}
 		return nil
 	}
-	script, err := k6Script(targets, &o.load)
+	script, err := k6Script(targets, o)
 	if err != nil {
 		return err
 	}
@@ -84,7 +90,8 @@ func (m *mixture) print(o *sendOptions) error {
 }
 
 // k6Script is a script that makes the requests in turn.
-func k6Script(targets []engineTarget, o *loadOptions) (string, error) {
+func k6Script(targets []engineTarget, send *sendOptions) (string, error) {
+	o := &send.load
 	type target struct {
 		URL    string            `json:"url"`
 		Body   string            `json:"body"`
@@ -92,6 +99,9 @@ func k6Script(targets []engineTarget, o *loadOptions) (string, error) {
 	}
 	var list []target
 	for _, t := range targets {
+		if !utf8.Valid(t.Body) {
+			return "", usage("--print vegeta takes any", "a k6 script cannot hold a body that is not UTF-8")
+		}
 		header := map[string]string{}
 		for name, values := range t.Header {
 			header[name] = strings.Join(values, ", ") // k6 knows one value per name
@@ -110,14 +120,20 @@ func k6Script(targets []engineTarget, o *loadOptions) (string, error) {
 	if connections == 0 {
 		connections = load.DefaultConcurrency
 	}
+	if o.rate > 0 && o.count > 0 {
+		duration = time.Duration(float64(o.count) / float64(o.rate) * float64(time.Second))
+	}
 	var options string
 	switch {
 	case o.rate > 0:
-		// k6 counts whole requests: in a minute there are enough of them.
-		options = fmt.Sprintf(`executor: "constant-arrival-rate", rate: %d, timeUnit: "1m", duration: %q, preAllocatedVUs: %d, maxVUs: %d`,
-			int64(float64(o.rate)*time.Minute.Seconds()+0.5), duration, connections, 10*connections)
+		// k6 counts whole requests: in a day there are enough of them.
+		options = fmt.Sprintf(`executor: "constant-arrival-rate", rate: %d, timeUnit: "24h", duration: %q, preAllocatedVUs: %d, maxVUs: %d`,
+			int64(float64(o.rate)/minRate+0.5), duration, connections, 10*connections)
 	case o.count > 0:
 		options = fmt.Sprintf(`executor: "shared-iterations", vus: %d, iterations: %d`, min(connections, o.count), o.count)
+		if o.duration > 0 {
+			options += fmt.Sprintf(`, maxDuration: %q`, o.duration)
+		}
 	default:
 		options = fmt.Sprintf(`executor: "constant-vus", vus: %d, duration: %q`, connections, duration)
 	}
@@ -125,13 +141,13 @@ func k6Script(targets []engineTarget, o *loadOptions) (string, error) {
 import { check } from "k6";
 import { scenario } from "k6/execution";
 
-export const options = { scenarios: { webhooks: { ` + options + ` } } };
+export const options = { insecureSkipTLSVerify: ` + strconv.FormatBool(send.delivery.insecure) + `, scenarios: { webhooks: { ` + options + ` } } };
 
 const targets = ` + string(text) + `;
 
 export default function () {
   const t = targets[scenario.iterationInTest % targets.length];
-  const response = http.post(t.url, t.body, { headers: t.headers, redirects: 0, timeout: "` + strconv.Itoa(int(deliver.DefaultTimeout/time.Second)) + `s" });
+  const response = http.post(t.url, t.body, { headers: t.headers, redirects: 0, timeout: "` + send.delivery.timeout.String() + `" });
   check(response, { "acknowledged with 2xx": (r) => r.status >= 200 && r.status < 300 });
 }
 `, nil

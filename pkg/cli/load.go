@@ -18,6 +18,7 @@ import (
 
 	"github.com/jc-webhooks/jc-webhooks/pkg/load"
 	"github.com/jc-webhooks/jc-webhooks/pkg/report"
+	"github.com/jc-webhooks/jc-webhooks/pkg/schema"
 	"github.com/jc-webhooks/jc-webhooks/pkg/signature"
 	"github.com/jc-webhooks/jc-webhooks/pkg/validate"
 	"github.com/jc-webhooks/jc-webhooks/pkg/webhook"
@@ -26,6 +27,7 @@ import (
 // loadOptions are what the flags fill that make a load test of send.
 type loadOptions struct {
 	on          bool // one of the flags was given
+	zero        bool // one of them as 0
 	rate        rate
 	duration    time.Duration
 	count       int
@@ -35,8 +37,12 @@ type loadOptions struct {
 	printFor    string
 }
 
-// defaultLoad is how long a load test takes when nothing says so.
-const defaultLoad = 10 * time.Second
+const (
+	defaultLoad = 10 * time.Second     // when nothing says how long
+	maxLoad     = 30 * 24 * time.Hour  // of --duration
+	maxWeight   = 10_000               // of an event
+	minRate     = 1.0 / (24 * 60 * 60) // per second
+)
 
 // The engines for which targets can be printed.
 var engines = []string{"vegeta", "k6"}
@@ -71,8 +77,8 @@ func (r *rate) Set(text string) error {
 	number, unit, _ := strings.Cut(text, "/")
 	per, ok := map[string]float64{"": 1, "s": 1, "m": 60, "h": 3600}[unit]
 	x, err := strconv.ParseFloat(number, 64)
-	if err != nil || !ok || !(x > 0) || x/per > load.MaxRate {
-		return errors.New("want a rate such as 500/s or 30000/m")
+	if err != nil || !ok || !(x/per >= minRate) || x/per > load.MaxRate {
+		return errors.New("want a rate such as 500/s or 30000/m, one a day at least")
 	}
 	*r = rate(x / per)
 	return nil
@@ -93,8 +99,8 @@ func (o *loadOptions) mix(args []string) (names []string, weights []int, err err
 		name, number, ok := strings.Cut(arg, "=")
 		weight := 1
 		if ok {
-			if weight, err = strconv.Atoi(number); err != nil || weight < 1 {
-				return nil, nil, usage("events are mixed like `"+program+" send --rate 500/s "+name+"=5`", "the weight of %q is not a number above 0", arg)
+			if weight, err = strconv.Atoi(number); err != nil || weight < 1 || weight > maxWeight {
+				return nil, nil, usage("events are mixed like `"+program+" send --rate 500/s "+name+"=5`", "the weight of %q is not a number from 1 to %d", arg, maxWeight)
 			}
 		}
 		names, weights = append(names, name), append(weights, weight)
@@ -109,8 +115,8 @@ func (o *loadOptions) check(send *sendOptions, target *url.URL) ([]load.Gate, er
 	case d.retries != noRetries, send.order.scenario != "", send.order.shuffle, send.order.duplicate > 0, d.dryRun, d.curl:
 		return nil, usage("leave out --rate, --duration, --count and --concurrency, or the other one",
 			"a load test knows no --retries, --scenario, --shuffle, --duplicate, --dry-run and --curl")
-	case o.duration < 0, o.count < 0, o.concurrency < 0:
-		return nil, usage("", "--duration, --count and --concurrency are not below 0")
+	case o.duration < 0 || o.duration > maxLoad || o.count < 0 || o.concurrency < 0 || o.concurrency > load.MaxConcurrency || o.zero:
+		return nil, usage("", "--count is above 0, --duration above 0 and up to %v, and --concurrency 1 to %d", maxLoad, load.MaxConcurrency)
 	case !o.remote && o.printFor == "" && !isThisMachine(target.Hostname()):
 		return nil, usage("--yes-load-remote says that you may load it", "%s is not this machine", target.Hostname())
 	}
@@ -139,6 +145,10 @@ func (a *app) load(ctx context.Context, s *sender, checker *validate.Checker, ev
 	if err != nil {
 		return err
 	}
+	set, err := a.parseChanges(&o.changes)
+	if err != nil {
+		return err
+	}
 	mix := &mixture{sender: s, weights: weights}
 	for i := range events {
 		if e := &events[i]; e.typ != nil && e.fields == nil {
@@ -146,7 +156,7 @@ func (a *app) load(ctx context.Context, s *sender, checker *validate.Checker, ev
 				return err
 			}
 		}
-		mix.templates = append(mix.templates, newTemplate(&events[i], eventType(checker, &events[i])))
+		mix.templates = append(mix.templates, newTemplate(&events[i], eventType(checker, &events[i]), set.sets))
 		mix.total += weights[i]
 	}
 	if o.load.printFor != "" {
@@ -270,7 +280,7 @@ func (m *mixture) next(worker int) load.Request {
 	for _, id := range t.ids {
 		id.renew(body, w.chance)
 	}
-	r := load.Request{Event: t.event, Body: body}
+	r := load.Request{Event: t.label, Body: body}
 	if s := m.sender; s.secret != "" {
 		r.Header = map[string]string{}
 		for name, value := range signature.Fault(s.options.fault).Headers(s.secret, s.signedURL(&webhook.Delivery{URL: s.target.String()}), t.event, now) {
@@ -284,7 +294,8 @@ func (m *mixture) next(worker int) load.Request {
 
 // A template is a payload with the places of what is new in each request.
 type template struct {
-	event  string
+	event  string // the event type, as it is signed
+	label  string // by which it is counted
 	body   []byte
 	stamps []int // where the present time stands
 	ids    []identity
@@ -297,21 +308,41 @@ type identity struct {
 	number bool
 }
 
-// newTemplate finds the places of a payload, which are those that --fresh changes.
-func newTemplate(e *event, name string) *template {
-	t := &template{event: name, body: slices.Clone(e.body)}
+// longID is as many digits as a number of an id has under load, so that no two
+// payloads have the same one: exact as a float, too.
+const longID = 15
+
+// newTemplate finds the places of a payload, which are those that --fresh changes,
+// but for the fields that were set.
+func newTemplate(e *event, name string, set []assignment) *template {
+	t := &template{event: name, label: e.name, body: slices.Clone(e.body)}
 	if !json.Valid(e.body) {
 		return t
 	}
+	wasSet := func(f schema.Field) bool {
+		return slices.ContainsFunc(set, func(s assignment) bool { return slices.Equal(s.path, f.Path) })
+	}
+	longer := map[string]string{}
+	for _, f := range e.fields {
+		old := gjson.GetBytes(t.body, sjsonPath(f.Path))
+		if !isID(f) || wasSet(f) || !isNumber(old) || len(old.Raw) >= longID {
+			continue
+		}
+		if longer[old.Raw] == "" {
+			longer[old.Raw] = fmt.Sprintf("1%0*d", longID-1, len(longer))
+		}
+		if body, err := (assignment{path: f.Path, raw: longer[old.Raw]}).apply(t.body); err == nil {
+			t.body = body
+		}
+	}
 	index := map[string]int{}
 	for _, f := range e.fields {
-		old := gjson.GetBytes(e.body, sjsonPath(f.Path))
-		field := f.Path[len(f.Path)-1]
+		old := gjson.GetBytes(t.body, sjsonPath(f.Path))
 		switch {
-		case !old.Exists() || old.Index == 0:
+		case !old.Exists() || old.Index == 0 || wasSet(f):
 		case f.Format == "date-time" && len(old.Raw) == len(timestampFormat)+2:
 			t.stamps = append(t.stamps, old.Index+1)
-		case f.Required && (field == "id" || strings.HasSuffix(field, "_id")):
+		case isID(f) && (isNumber(old) || old.Type == gjson.String && !strings.Contains(old.Raw, `\`)):
 			number := old.Type == gjson.Number
 			// The prefix of an id, up to its last underscore, stays.
 			skip := strings.LastIndexByte(old.Raw, '_') + 1
@@ -329,6 +360,17 @@ func newTemplate(e *event, name string) *template {
 		}
 	}
 	return t
+}
+
+// isID reports whether a field identifies what the event is about.
+func isID(f schema.Field) bool {
+	name := f.Path[len(f.Path)-1]
+	return f.Required && (name == "id" || strings.HasSuffix(name, "_id"))
+}
+
+// isNumber reports whether a value is a number that is written in digits.
+func isNumber(v gjson.Result) bool {
+	return v.Type == gjson.Number && strings.Trim(v.Raw, "0123456789") == ""
 }
 
 // renew writes another id: each digit becomes a digit, and each letter a letter.

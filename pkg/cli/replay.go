@@ -264,6 +264,9 @@ func (r *replayer) capture(ctx context.Context, name string) error {
 			return usage("", "read capture %s: %w", name, report.Cause(err))
 		}
 		if err := r.one(ctx, d); err != nil {
+			if r.options.follow && errors.Is(err, context.Canceled) {
+				return nil // as above
+			}
 			return err
 		}
 	}

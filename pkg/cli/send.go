@@ -73,6 +73,9 @@ Redirects are reported and not followed.`, defaultURL),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.order.seeded = cmd.Flags().Changed("seed")
 			o.load.on = slices.ContainsFunc(loadSwitches, cmd.Flags().Changed)
+			for name, zero := range map[string]bool{"count": o.load.count == 0, "duration": o.load.duration == 0, "concurrency": o.load.concurrency == 0} {
+				o.load.zero = o.load.zero || zero && cmd.Flags().Changed(name)
+			}
 			return a.send(cmd.Context(), args, o)
 		},
 	}
@@ -96,6 +99,7 @@ type event struct {
 	fields []schema.Field
 	body   []byte
 	at     time.Duration // from the beginning of its scenario
+	number int           // tells it from the others that are sent
 }
 
 func (a *app) send(ctx context.Context, names []string, o sendOptions) error {
@@ -351,7 +355,7 @@ func (a *app) warnInvalid(checker *validate.Checker, events []event) {
 		}
 		for _, p := range checker.Check(e.body).Problems {
 			if p.Severity == schema.Error {
-				fmt.Fprintf(a.stderr, "%s %s is not valid: %s\n", a.err.Note("warning:"), e.name, report.Safe(strings.TrimPrefix(p.Pointer+": "+p.Message, ": ")))
+				a.say("%s %s is not valid: %s", a.err.Note("warning:"), e.name, report.Safe(strings.TrimPrefix(p.Pointer+": "+p.Message, ": ")))
 			}
 		}
 	}

@@ -195,7 +195,7 @@ func (s *sender) send(ctx context.Context, p parcel) (ok bool, err error) {
 		}
 		return last.Outcome
 	}, func(next int, wait time.Duration) {
-		last.Retry = wait
+		last.Again, last.Retry = true, wait
 		if s.options.asJSON {
 			err = s.writeJSON(&last)
 		} else {
@@ -203,8 +203,9 @@ func (s *sender) send(ctx context.Context, p parcel) (ok bool, err error) {
 		}
 		s.progress.update()
 	})
-	last.Retry = 0
-	if s.options.asJSON && err == nil && (o.Class != deliver.Canceled || o.Status != 0) {
+	last.Again, last.Retry = false, 0
+	// A wait that was canceled is no attempt, and the one before it was written.
+	if s.options.asJSON && err == nil && (o.Class != deliver.Canceled || last.Outcome.Class == deliver.Canceled) {
 		err = s.writeJSON(&last)
 	}
 	switch {

@@ -212,7 +212,10 @@ func (a *app) eachToVerify(args []string, o *checkOptions, visit func(*webhook.D
 		defer closeFile()
 		buffered := bufio.NewReader(src)
 		if begin, _ := buffered.Peek(len(capture.Prefix)); string(begin) == capture.Prefix {
-			return visitCapture(args[0], buffered, visit)
+			if len(o.header) > 0 || o.body != "" {
+				return usage("", "--header and --body are about one delivery, and %s is a capture", fileLabel(args[0]))
+			}
+			return a.visitCapture(args[0], buffered, visit)
 		}
 		text, err := readPayload(args[0], buffered)
 		if err != nil {
@@ -240,13 +243,25 @@ func (a *app) eachToVerify(args []string, o *checkOptions, visit func(*webhook.D
 	return visit(d)
 }
 
-func visitCapture(name string, src io.Reader, visit func(*webhook.Delivery) error) error {
+func (a *app) visitCapture(name string, src io.Reader, visit func(*webhook.Delivery) error) error {
 	r := capture.NewReader(src)
+	broken := false
 	for {
 		d, err := r.Next()
+		var line *capture.RecordError
 		switch {
 		case errors.Is(err, io.EOF):
+			if torn := r.Torn(); torn != nil {
+				a.complain(fmt.Errorf("capture %s: %w", fileLabel(name), torn), "")
+			}
+			if broken {
+				return errTold
+			}
 			return nil
+		case errors.As(err, &line):
+			a.complain(fmt.Errorf("capture %s: %w", fileLabel(name), err), "")
+			broken = true
+			continue
 		case err != nil:
 			return usage("", "capture %s: %w", fileLabel(name), err)
 		}

@@ -40,15 +40,16 @@ func verifyFlags(cmd *cobra.Command, o *verifyOptions) {
 // secret returns the API secret from the file, or from the environment when there
 // is none, or nothing.
 func (a *app) secret(file string) (string, error) {
+	// An editor, and many a store of secrets, ends it with a line end, which is
+	// not part of it.
 	if file == "" {
-		return a.env.Getenv(secretVariable), nil
+		return strings.TrimRight(a.env.Getenv(secretVariable), "\r\n"), nil
 	}
 	text, err := os.ReadFile(file) //nolint:gosec // to read the file that the user names is the point
 	if err != nil {
 		return "", usage("", "read the secret file %s: %w", file, report.Cause(err))
 	}
-	// An editor ends a file with a line end, which is not part of it.
-	secret := strings.TrimRight(string(text), "\r\n")
+	secret := strings.TrimRight(strings.TrimPrefix(string(text), "\ufeff"), "\r\n")
 	if secret == "" {
 		return "", usage("", "the secret file %s is empty", file)
 	}

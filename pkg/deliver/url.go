@@ -61,7 +61,22 @@ func ParseURL(s string) (*url.URL, error) {
 		u.Path = "/"
 	}
 	u.Fragment = ""
+	u.RawQuery = escapeQuery(u.RawQuery)
 	return u, nil
+}
+
+// escapeQuery escapes what must not stand in a request line, and leaves the rest as
+// it was written.
+func escapeQuery(query string) string {
+	var b strings.Builder
+	for i := range len(query) {
+		if c := query[i]; c <= ' ' || c >= 0x7f || c == '"' || c == '<' || c == '>' {
+			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
 }
 
 // withoutUser replaces the name and the password in what may be a URL.

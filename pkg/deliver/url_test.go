@@ -32,6 +32,7 @@ func TestParseURL(t *testing.T) {
 		{"http://h/a%2fb?c=%20#frag", "http://h/a%2fb?c=%20"},
 		{"  http://h/  ", "http://h/"},
 		{"http://h/a b", "http://h/a%20b"},
+		{"localhost/?a=b c&d=é%20", "http://localhost/?a=b%20c&d=%C3%A9%20"},
 		{"localhost/a b", "http://localhost/a%20b"},
 		{"", "!the URL is empty"},
 		{" \t", "!the URL is empty"},

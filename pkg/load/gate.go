@@ -111,11 +111,13 @@ func (g *Gate) readLimit(text string) (ok bool) {
 		g.unit, g.limit = length, d.Seconds()
 		return err == nil && d >= 0
 	}
-	value, err := strconv.ParseFloat(number, 64)
-	g.unit, g.limit = count, value
+	g.unit = count
 	if percent {
-		g.unit, g.limit = share, value/100
+		g.unit = share
+		number += "e-2" // rounded once, as the share that it is compared with
 	}
+	var err error
+	g.limit, err = strconv.ParseFloat(number, 64)
 	return err == nil
 }
 

@@ -1,6 +1,7 @@
 package load_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -185,4 +186,24 @@ func FuzzParseGate(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A share that is just the limit is not above it, in decimals that no binary
+// fraction is exactly.
+func TestGateBorder(t *testing.T) {
+	for failed := int64(1); failed < 1000; failed++ {
+		s := &load.Summary{Sent: 1000, OK: 1000 - failed}
+		for text, want := range map[string]bool{
+			fmt.Sprintf("errors>%d.%d%%", failed/10, failed%10):  false,
+			fmt.Sprintf("errors>=%d.%d%%", failed/10, failed%10): true,
+		} {
+			g, err := load.ParseGate(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, value := g.Failed(s); got != want {
+				t.Errorf("%s of %d in 1000: %v, %s", text, failed, got, value)
+			}
+		}
+	}
 }

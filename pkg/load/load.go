@@ -43,7 +43,9 @@ const (
 	// second.
 	MaxRate = 1e6
 
-	maxConcurrency   = 1 << 16
+	// MaxConcurrency is the most connections that can be asked for.
+	MaxConcurrency = 1 << 16
+
 	progressInterval = 200 * time.Millisecond
 )
 
@@ -175,8 +177,8 @@ func newRun(o Options) (*run, error) {
 		return nil, fmt.Errorf("the duration is %v, want 0 or more", o.Duration)
 	case o.Count < 0:
 		return nil, fmt.Errorf("the count is %d, want 0 or more", o.Count)
-	case o.Concurrency < 0 || o.Concurrency > maxConcurrency:
-		return nil, fmt.Errorf("the concurrency is %d, want 1 to %d", o.Concurrency, maxConcurrency)
+	case o.Concurrency < 0 || o.Concurrency > MaxConcurrency:
+		return nil, fmt.Errorf("the concurrency is %d, want 1 to %d", o.Concurrency, MaxConcurrency)
 	case o.Timeout < 0:
 		return nil, fmt.Errorf("the timeout is %v, want more than 0", o.Timeout)
 	}

@@ -32,7 +32,11 @@ func newSchedule(rate float64, duration time.Duration, count int) schedule {
 
 // due returns when a slot is due, from the beginning of the run.
 func (s schedule) due(slot int64) time.Duration {
-	return time.Duration(math.Round(float64(slot) / s.rate * float64(time.Second)))
+	due := math.Round(float64(slot) / s.rate * float64(time.Second))
+	if due >= math.MaxInt64 {
+		return math.MaxInt64
+	}
+	return time.Duration(due)
 }
 
 // first returns the first slot that is not due before t.

@@ -28,7 +28,8 @@ type Sent struct {
 	Outcome deliver.Outcome
 
 	Attempt int           // from 1, where there may be several
-	Retry   time.Duration // until the next attempt; 0 when there is none
+	Again   bool          // there is another attempt
+	Retry   time.Duration // until that
 }
 
 // Request writes the line of a delivery that is about to be made. Its id is that
@@ -154,6 +155,7 @@ type sentJSON struct {
 	URL       string  `json:"url"`
 	Bytes     int     `json:"bytes"`
 	Attempt   int     `json:"attempt,omitempty"`
+	Retry     bool    `json:"retry,omitempty"`
 	RetryMS   float64 `json:"retry_in_ms,omitempty"`
 	OK        bool    `json:"ok"`
 	Outcome   string  `json:"outcome"`
@@ -168,7 +170,7 @@ type sentJSON struct {
 func (s *Sent) value() sentJSON {
 	o := &s.Outcome
 	v := sentJSON{
-		ID: s.ID, Event: s.Event, URL: s.URL, Bytes: s.Bytes, Attempt: s.Attempt, RetryMS: Milliseconds(s.Retry), OK: o.OK(), Outcome: string(o.Class), Status: o.Status,
+		ID: s.ID, Event: s.Event, URL: s.URL, Bytes: s.Bytes, Attempt: s.Attempt, Retry: s.Again, RetryMS: Milliseconds(s.Retry), OK: o.OK(), Outcome: string(o.Class), Status: o.Status,
 		LatencyMS: Milliseconds(o.Latency), Location: o.Location, Body: string(o.Body[:min(len(o.Body), deliver.MaxResponse)]), Diagnosis: Diagnosis(o),
 	}
 	if o.Err != nil {

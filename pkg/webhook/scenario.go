@@ -209,6 +209,9 @@ func (s *Scenario) run(others map[string]*Scenario, within []string) ([]Planned,
 	at := time.Duration(0)
 	for i, step := range s.Steps {
 		at += time.Duration(step.Delay)
+		if len(planned) >= maxSteps {
+			return nil, fmt.Errorf("more than %d steps", maxSteps)
+		}
 		if step.Event != "" {
 			planned = append(planned, Planned{Step: step, At: at})
 			continue

@@ -46,6 +46,7 @@ func TestLoadScenarios(t *testing.T) {
 		{"more", scenarioFiles("a", one+"x"), "!more text after the scenario"},
 		{"bad delay", scenarioFiles("a", `{"steps": [{"event": "call.missed", "delay": "-1s"}]}`), `!the delay "-1s"`},
 		{"delay of another type", scenarioFiles("a", `{"steps": [{"event": "call.missed", "delay": 1}]}`), `!a delay is a string such as`},
+		{"too many of its own", scenarioFiles("a", `{"steps": [`+strings.Repeat(`{"event": "call.missed"},`, 10_000)+`{"event": "call.missed"}]}`), "!more than 10000 steps"},
 		{"too many", scenarioFiles(
 			"a", `{"steps": [`+strings.Repeat(`{"scenario": "b"},`, 99)+`{"scenario": "b"}]}`,
 			"b", `{"steps": [`+strings.Repeat(`{"scenario": "c"},`, 99)+`{"scenario": "c"}]}`,
