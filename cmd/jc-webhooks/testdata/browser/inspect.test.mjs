@@ -132,6 +132,8 @@ async function openPage(browser, options = {}) {
   });
   await page.goto(INSPECT_URL);
   await waitLive(page);
+  // What is there already is drawn a frame later: a new row is told from it by its id.
+  await page.waitForFunction(() => document.querySelector("#rows .row") || !document.getElementById("empty").hidden || document.body.classList.contains("detail-open"));
   return page;
 }
 
@@ -260,6 +262,7 @@ const checks = {
     await openDetail(page, await postAndWait(page, call({ agent_id: "42" })));
     await openTab(page, "body");
     const marked = page.locator("#panel-body .line", { has: page.locator("mark.error") });
+    await marked.first().waitFor();
     assert.equal(await marked.count(), 1);
     assert.equal(await marked.getAttribute("data-line"), "9");
     assert.equal(await marked.locator("mark").textContent(), '"42"');
