@@ -228,6 +228,16 @@ func (a *app) hint(text string) {
 	fmt.Fprintf(a.stderr, "%s %s\n", a.err.Strong("hint:"), safeLines(text))
 }
 
+// writeLine writes what a function that encodes has returned, and a line end, to
+// standard output.
+func (a *app) writeLine(text []byte, err error) error {
+	if err != nil {
+		return err
+	}
+	_, err = a.stdout.Write(append(text, '\n'))
+	return err
+}
+
 // say writes one line to standard error, unless it was asked to be quiet.
 func (a *app) say(format string, args ...any) {
 	if !a.quiet {

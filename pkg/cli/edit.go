@@ -196,7 +196,6 @@ func (r *refresher) refresh(payload []byte, known []schema.Field) ([]byte, error
 		if !old.Exists() {
 			continue
 		}
-		name := f.Path[len(f.Path)-1]
 		var raw string
 		switch {
 		case f.Format == "date-time":
@@ -208,7 +207,7 @@ func (r *refresher) refresh(payload []byte, known []schema.Field) ([]byte, error
 				shift, shifted = r.now().Truncate(time.Second).Sub(t), true
 			}
 			raw = strconv.Quote(t.Add(shift).UTC().Format(timestampFormat))
-		case f.Required && (name == "id" || strings.HasSuffix(name, "_id")):
+		case isID(f):
 			var err error
 			if raw, err = r.id(old); err != nil {
 				return nil, err
@@ -222,6 +221,12 @@ func (r *refresher) refresh(payload []byte, known []schema.Field) ([]byte, error
 		}
 	}
 	return payload, nil
+}
+
+// isID reports whether a field identifies what the event is about.
+func isID(f schema.Field) bool {
+	name := f.Path[len(f.Path)-1]
+	return f.Required && (name == "id" || strings.HasSuffix(name, "_id"))
 }
 
 // id returns the new id for an old one: each digit after the prefix, which ends

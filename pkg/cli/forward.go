@@ -212,7 +212,7 @@ func (f *forwarder) first(event string) int {
 // sender will try again. What is relayed is queued for the others by relay.
 func (f *forwarder) sink(ctx context.Context, d *webhook.Delivery) error {
 	event := f.event(d)
-	if f.first(event) < 0 && d.Status >= 200 && d.Status <= 299 {
+	if f.first(event) < 0 && acknowledged(d) {
 		f.queue(ctx, d, event, -1)
 	}
 	return nil
@@ -287,8 +287,9 @@ func (f *forwarder) work(ctx context.Context, i int) {
 			}
 			making.Go(func() {
 				defer func() { <-slots }()
-				f.tell(&forwarded{id: d.ID, target: i, begun: true, sent: f.outline(t, d)})
-				one := f.send(ctx, f.client, i, d)
+				one, outgoing := f.begin(i, d)
+				f.tellBegun(one)
+				f.send(ctx, f.client, one, outgoing)
 				if one.sent.Outcome.Class == deliver.Canceled {
 					t.lose(d.ID)
 				}
@@ -309,29 +310,36 @@ func (f *forwarder) tell(one *forwarded) {
 	f.told(&shown)
 }
 
-// outline is what is known of a delivery before it is made.
-func (f *forwarder) outline(t *target, d *webhook.Delivery) report.Sent {
+// tellBegun tells that a delivery is about to be made.
+func (f *forwarder) tellBegun(one *forwarded) {
+	begun := *one
+	begun.begun = true
+	f.tell(&begun)
+}
+
+// begin makes the request of a delivery that is sent on, and says what is known of
+// it before.
+func (f *forwarder) begin(i int, d *webhook.Delivery) (one *forwarded, outgoing *webhook.Delivery) {
+	outgoing = deliver.Forwarded(d, f.targets[i].url)
+	deliver.AddVia(outgoing.Header, f.via)
 	event := f.checker.Check(d.Body).Event
 	if d.Method != http.MethodPost {
 		event = d.Method
 	}
-	return report.Sent{Event: event, URL: redacted(deliver.Forwarded(d, t.url).URL), Bytes: len(d.Body)}
+	sent := report.Sent{Event: event, URL: redacted(outgoing.URL), Bytes: len(d.Body)}
+	return &forwarded{id: d.ID, target: i, at: f.app.env.Now(), sent: sent}, outgoing
 }
 
-// send sends a delivery on and waits for what comes of it.
-func (f *forwarder) send(ctx context.Context, client *deliver.Client, i int, d *webhook.Delivery) *forwarded {
-	t := f.targets[i]
-	one := &forwarded{id: d.ID, target: i, at: f.app.env.Now(), sent: f.outline(t, d)}
-	outgoing := deliver.Forwarded(d, t.url)
-	deliver.AddVia(outgoing.Header, f.via)
+// send makes the request and waits for what comes of it.
+func (f *forwarder) send(ctx context.Context, client *deliver.Client, one *forwarded, outgoing *webhook.Delivery) {
 	one.sent.Outcome = client.Do(ctx, outgoing)
+	t := f.targets[one.target]
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.sent++
 	if one.sent.Outcome.OK() {
 		t.good++
 	}
-	return one
 }
 
 // relay sends a delivery on and makes the answer of what comes of it; ok is
@@ -343,7 +351,8 @@ func (f *forwarder) relay(ctx context.Context, d *webhook.Delivery) (answer list
 		return answer, false
 	}
 	// A sender that has left is no reason to cut the target short.
-	one := f.send(context.WithoutCancel(ctx), f.relayClient, i, d)
+	one, outgoing := f.begin(i, d)
+	f.send(context.WithoutCancel(ctx), f.relayClient, one, outgoing)
 	o := &one.sent.Outcome
 	var passed bool
 	if answer.Status, passed = o.Gateway(); passed {
@@ -351,9 +360,7 @@ func (f *forwarder) relay(ctx context.Context, d *webhook.Delivery) (answer list
 	}
 	answer.Taken = func(d *webhook.Delivery, err error) {
 		one.id = d.ID
-		begun := *one
-		begun.begun = true
-		f.tell(&begun)
+		f.tellBegun(one)
 		f.tell(one)
 		if err == nil {
 			f.queue(ctx, d, event, i)

@@ -204,10 +204,10 @@ func replayable(d *webhook.Delivery) *webhook.Delivery {
 
 // replay sends a delivery to a target once more, for the page.
 func (r *receiver) replay(ctx context.Context, d *webhook.Delivery, i int, edited bool) inspect.Forward {
-	begun := &forwarded{id: d.ID, target: i, replay: true, edited: edited, begun: true, sent: r.forward.outline(r.forward.targets[i], d)}
-	r.forward.tell(begun)
-	one := r.forward.send(ctx, r.forward.client, i, replayable(d))
+	one, outgoing := r.forward.begin(i, replayable(d))
 	one.replay, one.edited = true, edited
+	r.forward.tellBegun(one)
+	r.forward.send(ctx, r.forward.client, one, outgoing)
 	r.forward.tell(one)
 	return pageForward(one)
 }

@@ -224,11 +224,7 @@ func (a *app) tellLoad(s *load.Summary, gates []load.Gate, asJSON bool) (failed 
 		results = append(results, report.GateResult{Gate: g.String(), Failed: bad, Got: got})
 	}
 	if asJSON {
-		text, err := report.LoadJSON(s, results)
-		if err == nil {
-			_, err = a.stdout.Write(append(text, '\n'))
-		}
-		return failed, err
+		return failed, a.writeLine(report.LoadJSON(s, results))
 	}
 	fmt.Fprint(a.stdout, a.out.Load(s, results))
 	return failed, nil
@@ -360,12 +356,6 @@ func newTemplate(e *event, name string, set []assignment) *template {
 		}
 	}
 	return t
-}
-
-// isID reports whether a field identifies what the event is about.
-func isID(f schema.Field) bool {
-	name := f.Path[len(f.Path)-1]
-	return f.Required && (name == "id" || strings.HasSuffix(name, "_id"))
 }
 
 // isNumber reports whether a value is a number that is written in digits.

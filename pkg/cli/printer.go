@@ -121,7 +121,7 @@ func (p *printer) one(d *webhook.Delivery) error {
 	if !probe {
 		r := p.checker.Check(d.Body)
 		p.tally.add(&r)
-		if d.Status >= 200 && d.Status <= 299 { // else the sender tries again
+		if acknowledged(d) { // else the sender tries again
 			defer p.expected.add(r.Event, r.Known && r.Valid())
 		}
 		signed := p.signature(d, r.Event)

@@ -54,6 +54,9 @@ func (a *app) recordTo(w *capture.Writer, fails *atomic.Bool) func([]*webhook.De
 	}
 }
 
+// acknowledged reports whether a delivery was, or will be, answered with 2xx.
+func acknowledged(d *webhook.Delivery) bool { return d.Status/100 == 2 }
+
 // A byteSize is a flag for a number of bytes: 4096, 100kB, 10MB, 1GiB.
 type byteSize int64
 

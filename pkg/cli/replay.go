@@ -148,7 +148,7 @@ func (s *selection) wants(d *webhook.Delivery, event string) bool {
 	switch {
 	case d.Method != "" && d.Method != http.MethodPost:
 		return false
-	case s.failed && d.Status >= 200 && d.Status <= 299:
+	case s.failed && acknowledged(d):
 		return false
 	case !s.since.IsZero() && d.Received.Before(s.since), !s.until.IsZero() && !d.Received.Before(s.until):
 		return false

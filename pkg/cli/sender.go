@@ -197,7 +197,7 @@ func (s *sender) send(ctx context.Context, p parcel) (ok bool, err error) {
 	}, func(next int, wait time.Duration) {
 		last.Again, last.Retry = true, wait
 		if s.options.asJSON {
-			err = s.writeJSON(&last)
+			err = s.app.writeLine(last.JSON())
 		} else {
 			fmt.Fprintln(s.app.stdout, s.app.out.Faint(fmt.Sprintf("    attempt %d of %d in %s", next, schedule.Attempts(), report.Duration(wait))))
 		}
@@ -206,7 +206,7 @@ func (s *sender) send(ctx context.Context, p parcel) (ok bool, err error) {
 	last.Again, last.Retry = false, 0
 	// A wait that was canceled is no attempt, and the one before it was written.
 	if s.options.asJSON && err == nil && (o.Class != deliver.Canceled || last.Outcome.Class == deliver.Canceled) {
-		err = s.writeJSON(&last)
+		err = s.app.writeLine(last.JSON())
 	}
 	switch {
 	case err != nil:
@@ -226,14 +226,6 @@ func (s *sender) send(ctx context.Context, p parcel) (ok bool, err error) {
 		s.app.say("%s it was sent unsigned: %s signs it", s.app.err.Note("note:"), secretVariable)
 	}
 	return o.OK(), nil
-}
-
-func (s *sender) writeJSON(sent *report.Sent) error {
-	text, err := sent.JSON()
-	if err == nil {
-		_, err = s.app.stdout.Write(append(text, '\n'))
-	}
-	return err
 }
 
 // printCurl prints the request as a curl command.

@@ -181,16 +181,12 @@ func (a *app) check(ctx context.Context, args []string, o checkOptions) error {
 
 func (a *app) tellVerified(d *webhook.Delivery, event string, r *signature.Result, asJSON bool) error {
 	if asJSON {
-		text, err := report.Marshal(struct {
+		return a.writeLine(report.Marshal(struct {
 			ID    uint64           `json:"id,omitempty"`
 			Event string           `json:"event"`
 			State signature.Reason `json:"signature"`
 			Note  string           `json:"signature_note"`
-		}{d.ID, event, r.Reason, report.Signature(r)})
-		if err == nil {
-			_, err = a.stdout.Write(append(text, '\n'))
-		}
-		return err
+		}{d.ID, event, r.Reason, report.Signature(r)}))
 	}
 	label := report.Excerpt([]byte(event), 60)
 	if d.ID > 0 {

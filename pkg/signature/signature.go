@@ -215,10 +215,11 @@ func (v *Verifier) nearest(got, event, timestamp string, body []byte) (miss Miss
 	tail := "|" + event + "|" + timestamp
 	encoded := EncodeURIComponent(v.URL)
 	right := sum(v.Secret, v.Secret+"|"+encoded+tail)
-	tries := []struct {
+	type try struct {
 		miss Miss
 		want string
-	}{
+	}
+	tries := []try{
 		{MissCase, strings.ToUpper(hex.EncodeToString(right))},
 		{MissBase64, base64.StdEncoding.EncodeToString(right)},
 		{MissBody, hexSum(v.Secret, string(body))},
@@ -231,20 +232,14 @@ func (v *Verifier) nearest(got, event, timestamp string, body []byte) (miss Miss
 		{MissEvent, hexSum(v.Secret, v.Secret+"|"+encoded+"|"+timestamp)},
 	}
 	if v.Key != "" {
-		tries = append(tries, struct {
-			miss Miss
-			want string
-		}{MissKey, Sign(v.Key, v.URL, event, timestamp)})
+		tries = append(tries, try{MissKey, Sign(v.Key, v.URL, event, timestamp)})
 	}
 	for _, other := range []string{strings.Trim(v.Secret, " \t\r\n\"'"), v.Secret + " ", v.Secret + "\n", v.Secret + "\r\n", `"` + v.Secret + `"`, "'" + v.Secret + "'"} {
-		tries = append(tries, struct {
-			miss Miss
-			want string
-		}{MissSecret, Sign(other, v.URL, event, timestamp)})
+		tries = append(tries, try{MissSecret, Sign(other, v.URL, event, timestamp)})
 	}
-	for _, try := range tries {
-		if equal(got, try.want) {
-			return try.miss, ""
+	for _, t := range tries {
+		if equal(got, t.want) {
+			return t.miss, ""
 		}
 	}
 	for _, other := range spellings(v.URL) {
